@@ -1,0 +1,1 @@
+"""The edges: clock, inverters, prices, tariffs, storage, notification."""

@@ -1,0 +1,1 @@
+"""Pure reading of prices and batteries: what is cheap, what the battery can take."""

@@ -1,0 +1,1 @@
+"""The console: ``hems`` and the documented ``src/master_coordinator.py``."""

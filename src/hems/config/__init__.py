@@ -1,0 +1,1 @@
+"""What the owner may set: typed models, a loader that names lines, and the references made from them."""

@@ -1,0 +1,1 @@
+"""The clocked cycle: collect, make safe, decide, act, verify, record."""

@@ -1,0 +1,1 @@
+"""Pure deciding: factors, score, arbiter, stability, explanation."""

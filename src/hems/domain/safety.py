@@ -1,0 +1,83 @@
+"""Bounds on what may be asked of the battery and the grid, and why they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Everything that can bound the coordinator. The table of ``docs/safety.md`` is made from the rules."""
+
+    BATTERY_TOO_HOT = "battery_too_hot"
+    BATTERY_TOO_COLD_TO_CHARGE = "battery_too_cold_to_charge"
+    BATTERY_TOO_COLD_TO_DISCHARGE = "battery_too_cold_to_discharge"
+    BATTERY_OVER_VOLTAGE = "battery_over_voltage"
+    BATTERY_UNDER_VOLTAGE = "battery_under_voltage"
+    GRID_OVER_VOLTAGE = "grid_over_voltage"
+    GRID_UNDER_VOLTAGE = "grid_under_voltage"
+    GRID_LOST = "grid_lost"
+    COMMUNICATION_LOST = "communication_lost"
+    SYSTEM_ERROR = "system_error"
+    BMS_ALARM = "bms_alarm"
+    CHARGE_DISABLED = "charge_disabled"
+    DISCHARGE_DISABLED = "discharge_disabled"
+    SOC_IMPLAUSIBLE = "soc_implausible"
+    SOC_AT_FLOOR = "soc_at_floor"
+    BATTERY_UNKNOWN = "battery_unknown"
+    GRID_UNKNOWN = "grid_unknown"
+    METER_LOST = "meter_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The most that may flow [W], all >= 0; ``inf`` is unbounded.
+
+    ``charge_max_w`` and ``discharge_max_w`` bound the battery whatever moves it; ``forced_charge_max_w`` and
+    ``forced_discharge_max_w`` bound only what the coordinator asks for beyond self-use.
+    """
+
+    charge_max_w: float = float("inf")
+    discharge_max_w: float = float("inf")
+    forced_charge_max_w: float = float("inf")
+    forced_discharge_max_w: float = float("inf")
+
+    def intersect(self, other: Bounds) -> Bounds:
+        """Return the tighter of both, bound by bound."""
+        return Bounds(
+            charge_max_w=min(self.charge_max_w, other.charge_max_w),
+            discharge_max_w=min(self.discharge_max_w, other.discharge_max_w),
+            forced_charge_max_w=min(self.forced_charge_max_w, other.forced_charge_max_w),
+            forced_discharge_max_w=min(self.forced_discharge_max_w, other.forced_discharge_max_w),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One rule that holds now: the cause, the bounds it sets, and the reading that broke it, for a person."""
+
+    cause: Cause
+    bounds: Bounds
+    detail: str
+    latches: bool = True
+    """Whether it must stay clear for the release time before it lets go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyEnvelope:
+    """The bounds of this cycle and everything that made them."""
+
+    at: datetime
+    bounds: Bounds
+    violations: tuple[Violation, ...] = ()
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing bounds the coordinator beyond the owner's own limits."""
+        return not self.violations
+
+    @property
+    def causes(self) -> frozenset[Cause]:
+        """The causes that hold."""
+        return frozenset(violation.cause for violation in self.violations)

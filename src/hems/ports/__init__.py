@@ -1,0 +1,1 @@
+"""What the middle of the house needs from its edges, as protocols."""
