@@ -8,7 +8,8 @@
     ├── PermanentError          will not pass by itself: a person has to act
     │   ├── CapabilityMissing       this inverter cannot do what was asked
     │   ├── CommandRejected         the inverter refused a write
-    │   └── WrongBatteryWindow      the configured battery cannot be the one that is connected
+    │   ├── WrongBatteryWindow      the configured battery cannot be the one that is connected
+    │   └── PricesRefused           the price source refuses the request itself: wrong address, or its interface changed
     ├── RejectedData            a source answered with something that cannot be right
     └── StorageError            the disk did not take or give a record
 
@@ -17,6 +18,8 @@ happened, where, and what to do.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 
 class HemsError(Exception):
@@ -40,7 +43,11 @@ class InverterUnreachable(TransientError):
 
 
 class PricesUnavailable(TransientError):
-    """The price source did not answer, or has not published yet."""
+    """The price source did not answer usably. ``retry_after``: the wait it asked for, None where it asked for none."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class PermanentError(HemsError):
@@ -57,6 +64,10 @@ class CommandRejected(PermanentError):
 
 class WrongBatteryWindow(PermanentError):
     """The configured battery window cannot be that of the battery the inverter reports."""
+
+
+class PricesRefused(PermanentError):
+    """The price source refuses the request itself; asking the same again will not help."""
 
 
 class RejectedData(HemsError):

@@ -82,6 +82,16 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessFigures:
+    """What the process costs its machine; None where the system does not say."""
+
+    pid: int
+    rss_bytes: int | None
+    cpu_s: float
+    open_files: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnergySlot:
     """Energy of one quarter of an hour, integrated from polls; real beside the house without the coordinator.
 
@@ -106,3 +116,11 @@ class EnergySlot:
     baseline_export_wh: float | None
     baseline_soc_end_pct: float | None
     baseline_cost: float | None
+    soc_start_pct: float | None = None
+    baseline_soc_start_pct: float | None = None
+    stored_value_per_kwh: float | None = None
+    """What one more kWh in the battery was worth at the end of the quarter; defined in ``planning/settlement.py``."""
+    forced_share: float = 0.0
+    """The share of the measured time in which a forced mode of ours was in force (0-1)."""
+    decision_gain: float | None = None
+    """Money gained against self-use from the same SoC, stored energy valued; None where nothing was forced."""

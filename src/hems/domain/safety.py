@@ -25,6 +25,7 @@ class Cause(StrEnum):
     DISCHARGE_DISABLED = "discharge_disabled"
     SOC_IMPLAUSIBLE = "soc_implausible"
     SOC_AT_FLOOR = "soc_at_floor"
+    SOC_AT_CEILING = "soc_at_ceiling"
     BATTERY_UNKNOWN = "battery_unknown"
     GRID_UNKNOWN = "grid_unknown"
     METER_LOST = "meter_lost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Protocol
 
@@ -19,4 +20,8 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds`` >= 0."""
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Wait until ``event`` is set, ``seconds`` at most; return whether it is set."""
         ...

@@ -19,7 +19,8 @@ class PriceSource(Protocol):
     async def fetch_day(self, market: Market, day: date) -> PriceSeries:
         """Return the published quarters of the local delivery day; empty where nothing is published yet.
 
-        Raises: PricesUnavailable: no usable answer; RejectedData: an answer that cannot be right.
+        Raises: PricesUnavailable: no usable answer, try later; PricesRefused: the request itself is refused, a person
+            has to act; RejectedData: an answer that cannot be right.
         """
         ...
 

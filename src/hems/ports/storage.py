@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from hems.domain.fast_charge import FastChargeRequest
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
 
 
@@ -58,4 +59,19 @@ class StatusPublisher(Protocol):
 
     def publish(self, status: dict[str, object], schedule: Iterable[dict[str, object]]) -> None:
         """Make ``status`` and the charging ``schedule`` the latest, atomically."""
+        ...
+
+
+class FastChargeInbox(Protocol):
+    """Where a person leaves a fast-charge request for the service."""
+
+    def read(self) -> FastChargeRequest | None:
+        """Return the request, or None where there is none; cheap when nothing changed.
+
+        Raises: RejectedData: something is there that is not a request.
+        """
+        ...
+
+    def clear(self) -> bool:
+        """Withdraw the request; return whether there was one."""
         ...

@@ -1,0 +1,75 @@
+"""The file through which a person's fast-charge request reaches the service, also while the service is down."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from hems.domain.errors import RejectedData
+from hems.domain.fast_charge import FastChargeRequest
+from hems.domain.time_grid import require_utc
+
+
+class FileFastChargeInbox:
+    """The file through which a person's request reaches the service."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._request: FastChargeRequest | None = None
+
+    def read(self) -> FastChargeRequest | None:
+        """Return the request, or None where there is none.
+
+        Raises: RejectedData: the file is there but does not hold a request.
+        """
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            self._seen = self._request = None
+            return None
+        mark = (stat.st_mtime_ns, stat.st_size)
+        if mark == self._seen:
+            return self._request
+        self._request = _parse(self._path)
+        self._seen = mark
+        return self._request
+
+    def write(self, request: FastChargeRequest) -> None:
+        """Leave ``request`` for the service, replacing an earlier one; whole or not at all."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        body = {
+            "target_soc_pct": request.target_soc_pct,
+            "deadline": request.deadline.isoformat(),
+            "asked_at": request.asked_at.isoformat(),
+        }
+        draft = self._path.with_suffix(".tmp")
+        draft.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+        draft.replace(self._path)
+
+    def clear(self) -> bool:
+        """Withdraw the request; return whether there was one."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _parse(path: Path) -> FastChargeRequest:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        target = float(body["target_soc_pct"])
+        request = FastChargeRequest(
+            target_soc_pct=target,
+            deadline=require_utc(datetime.fromisoformat(body["deadline"])),
+            asked_at=require_utc(datetime.fromisoformat(body["asked_at"])),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RejectedData(
+            f"{path}: not a fast-charge request ({error}); give it again with `hems fast-charge --to 90 --by 07:00`"
+        ) from error
+    if not 0 < target <= 100:
+        raise RejectedData(f"{path}: a target of {target} % is not between 0 and 100")
+    return request

@@ -1,0 +1,61 @@
+"""The ``hems`` command and its parts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hems import __version__
+from hems.cli import backup, config, coordinator, export, fast_charge, prices, restore, score, simulate, status
+from hems.cli.exit_codes import ExitCode
+from hems.domain.errors import ConfigurationError, HemsError, InverterUnreachable, PermanentError
+
+app = typer.Typer(
+    name="hems",
+    help="Energy management for homes with a GoodWe hybrid inverter, a battery and solar panels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for part in (coordinator, status, score, prices, fast_charge, restore, simulate, config, backup, export):
+    part.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hems {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Energy management for homes with a GoodWe hybrid inverter, a battery and solar panels."""
+
+
+def exit_code_of(error: HemsError) -> ExitCode:
+    """Return the exit code that tells a script what kind of error this was."""
+    if isinstance(error, ConfigurationError):
+        return ExitCode.USAGE
+    if isinstance(error, InverterUnreachable):
+        return ExitCode.UNREACHABLE
+    if isinstance(error, PermanentError):
+        return ExitCode.REFUSED
+    return ExitCode.FAILED
+
+
+def run() -> None:
+    """Run the command line; what is raised on purpose is told in a sentence, not as a traceback."""
+    try:
+        app()
+    except HemsError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(exit_code_of(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,49 @@
+"""The options of ``src/master_coordinator.py`` as the users' documentation gives them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hems import __version__
+from hems.domain.errors import HemsError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run, show the status, or test one decision cycle; return the exit code."""
+    options = _parser().parse_args(arguments)
+    if (options.execute and not options.test) or (options.test and options.status):
+        _parser().error("--execute goes with --test, and --test does not go with --status")
+    try:
+        if options.status:
+            from hems.cli.status import show_status
+
+            return show_status(options.config, as_json=options.json)
+        from hems.cli.coordinator import run_coordinator, test_cycle
+
+        if options.test:
+            return test_cycle(options.config, execute=options.execute, as_json=options.json)
+        return run_coordinator(options.config, live=None)
+    except HemsError as error:
+        from hems.cli.app import exit_code_of
+
+        print(error, file=sys.stderr)
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="master_coordinator.py",
+        description="Runs the Master Coordinator. Without options it works until it is stopped.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration to use")
+    parser.add_argument("--status", action="store_true", help="show the last record; never touches the inverter")
+    parser.add_argument("--test", action="store_true", help="run one decision cycle without writing to the inverter")
+    parser.add_argument("--execute", action="store_true", help="with --test: carry the decision out, prove it, undo it")
+    parser.add_argument("--json", action="store_true", help="with --status and --test: for programs")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser

@@ -1,0 +1,75 @@
+"""``hems fast-charge``: leave the service a wish for a charged battery by a time."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from hems.cli.exit_codes import ExitCode
+from hems.domain.fast_charge import FastChargeRequest
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``hems fast-charge``."""
+
+    @app.command("fast-charge")
+    def fast_charge(
+        to: Annotated[float | None, typer.Option(help="Target SoC [%].", min=1, max=100)] = None,
+        by: Annotated[str | None, typer.Option(help="Local time, such as 07:00, or 2026-01-31T07:00.")] = None,
+        stop: Annotated[bool, typer.Option("--stop", help="Withdraw the request.")] = False,
+        config: Annotated[Path | None, typer.Option(help="The configuration to use.")] = None,
+    ) -> None:
+        """Ask for a charged battery by a time: bought in the cheapest quarters that still suffice."""
+        if stop == (to is not None or by is not None) or (to is None) != (by is None):
+            typer.echo("Say either --to and --by, such as `hems fast-charge --to 90 --by 07:00`, or --stop.", err=True)
+            raise typer.Exit(ExitCode.USAGE)
+        raise typer.Exit(_withdraw(config) if to is None or by is None else _ask(config, to, by))
+
+
+def deadline_of(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment that ``text`` names in ``zone``; a bare time of day is the next one to come.
+
+    Raises: ValueError: not a time, or one in the past.
+    """
+    try:
+        at_time = time.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+    else:
+        local_now = now.astimezone(zone)
+        moment = datetime.combine(local_now.date(), at_time, tzinfo=zone)
+        if moment <= local_now:
+            moment = datetime.combine(local_now.date() + timedelta(days=1), at_time, tzinfo=zone)
+    if moment <= now:
+        raise ValueError(f"{text} is in the past")
+    return moment.astimezone(now.tzinfo)
+
+
+def _ask(config: Path | None, target_soc_pct: float, by: str) -> int:
+    from hems.adapters.clock import SystemClock
+    from hems.composition.service import fast_charge_inbox, read_status, site_zone
+
+    now, zone = SystemClock().now(), site_zone(config)
+    try:
+        deadline = deadline_of(by, now, zone)
+    except ValueError as error:
+        typer.echo(f"--by {by}: {error}. Give a local time such as 07:00 or 2026-01-31T07:00.", err=True)
+        return ExitCode.USAGE
+    fast_charge_inbox(config).write(FastChargeRequest(target_soc_pct=target_soc_pct, deadline=deadline, asked_at=now))
+    typer.echo(f"Asked for {target_soc_pct:.0f} % by {deadline.astimezone(zone):%Y-%m-%d %H:%M}.")
+    if not read_status(config).is_running:
+        typer.echo("The Master Coordinator is not running: it will see the request when it starts.")
+    return ExitCode.OK
+
+
+def _withdraw(config: Path | None) -> int:
+    from hems.composition.service import fast_charge_inbox
+
+    withdrawn = fast_charge_inbox(config).clear()
+    typer.echo("The request is withdrawn." if withdrawn else "There was no request.")
+    return ExitCode.OK

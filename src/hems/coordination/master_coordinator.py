@@ -1,0 +1,353 @@
+"""The Master Coordinator: owns the task group and the clocked cycle.
+
+Each poll: read, make safe, verify, end what is over. On the market's grid, and when something new is known: decide,
+act, record. Everything else of the product is called from here, once per cycle, in this order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from hems.coordination.action_executor_manager import ActionExecutorManager, self_use
+from hems.coordination.data_collection_manager import DataCollectionManager
+from hems.coordination.decision_engine_manager import DecisionEngineManager, InForce
+from hems.coordination.energy_ledger import EnergyLedger
+from hems.coordination.events import EventLog
+from hems.coordination.fast_charge_controller import FastChargeController
+from hems.coordination.health import HealthMonitor
+from hems.coordination.price_service import PriceService
+from hems.coordination.safety_guard import SafetyGuard
+from hems.coordination.verification import Proof
+from hems.domain.command import AlreadySo, Applied, Command, Mode, Unreachable, WritePurpose
+from hems.domain.errors import StorageError
+from hems.domain.readings import SiteSnapshot, unknown_snapshot
+from hems.domain.record import ActionRecord, CycleRecord, SampleRecord, SystemState, Trigger
+from hems.domain.safety import Cause, SafetyEnvelope
+from hems.ports.clock import Clock
+from hems.ports.storage import RecordStore
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorOptions:
+    """The cadence of the cycle."""
+
+    poll_interval: timedelta
+    health_interval: timedelta
+    emergency_soc_pct: float
+    control_check_interval: timedelta = timedelta(seconds=60)
+    """How often the control registers are compared with the lease: another client may have changed them."""
+    silent_write_interval: timedelta = timedelta(seconds=30)
+    """How often a protective write is tried while the inverter answers no poll."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """Everything the coordinator conducts."""
+
+    clock: Clock
+    collection: DataCollectionManager
+    safety: SafetyGuard
+    decisions: DecisionEngineManager
+    actions: ActionExecutorManager
+    fast_charge: FastChargeController
+    prices: PriceService
+    ledger: EnergyLedger
+    health: HealthMonitor
+    events: EventLog
+    store: RecordStore
+
+
+class MasterCoordinator:
+    """One process that orchestrates everything."""
+
+    def __init__(
+        self, parts: Parts, options: CoordinatorOptions, on_cycle: Callable[[MasterCoordinator, bool], None]
+    ) -> None:
+        """``on_cycle`` is called after every cycle with whether something worth publishing happened."""
+        self.parts = parts
+        self.options = options
+        self._on_cycle = on_cycle
+        self.state = SystemState.STARTING
+        self.snapshot: SiteSnapshot | None = None
+        self.envelope: SafetyEnvelope | None = None
+        self.last_action: ActionRecord | None = None
+        self.last_trigger: Trigger | None = None
+        self.stop_reason: str | None = None
+        self._source: str | None = None
+        self._next_decision_at: datetime | None = None
+        self._wake: Trigger | None = Trigger.START
+        self._next_health_at: datetime | None = None
+        self._next_control_check_at: datetime | None = None
+        self._silent_write_at: datetime | None = None
+        self._soc_was_low: bool | None = None
+        self._news = False
+
+    @property
+    def next_decision_at(self) -> datetime | None:
+        """When the next decision is due by schedule."""
+        return self._next_decision_at
+
+    @property
+    def source(self) -> str | None:
+        """Who asked for the mode in force; None in plain self-use."""
+        return self._source if self.parts.actions.active is not None else None
+
+    # -- running ---------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then put the inverter back to self-use and leave everything in order.
+
+        Raises: PermanentError: the inverter or its battery can never be controlled as configured.
+        """
+        self.parts.events.add("started", "info", "the coordinator has started")
+        prices = asyncio.create_task(self.parts.prices.run(), name="prices")
+        try:
+            await self._cycle_until(stop)
+            self.stop_reason = self.stop_reason or "asked to stop"
+        except BaseException as error:
+            self.stop_reason = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            prices.cancel()
+            await asyncio.gather(prices, return_exceptions=True)
+            await self._shut_down()
+
+    async def _cycle_until(self, stop: asyncio.Event) -> None:
+        clock = self.parts.clock
+        interval_s = self.options.poll_interval.total_seconds()
+        due = clock.monotonic()
+        while not stop.is_set():
+            await self.cycle()
+            due = max(due + interval_s, clock.monotonic())
+            await clock.wait(stop, due - clock.monotonic())
+
+    async def _shut_down(self) -> None:
+        reason = self.stop_reason or "unknown"
+        result = await self.parts.actions.shut_down()
+        severity = "info" if isinstance(result, Applied | AlreadySo) else "error"
+        self.parts.events.add("stopped", severity, f"stopped ({reason}); restoring self-use: {_outcome(result)}")
+        self.state = SystemState.STOPPED
+        try:
+            self.parts.health.check()
+            self.parts.ledger.save(self.parts.store)
+        except StorageError as error:
+            log.error("state not saved", error=str(error))
+        self._on_cycle(self, True)
+        self.parts.store.flush()
+
+    # -- the cycle -------------------------------------------------------------------------------------------
+
+    async def cycle(self) -> None:
+        """One pass: collect, make safe, verify, decide where due, record."""
+        parts = self.parts
+        raw = await parts.collection.poll()
+        now = parts.clock.now()
+        envelope, snapshot = parts.safety.evaluate(raw, now, parts.collection.last_success_at)
+        changed = self.envelope is None or envelope.causes != self.envelope.causes
+        released = changed and self.envelope is not None and not self.envelope.is_clear
+        self.envelope = envelope
+        self.snapshot = snapshot if snapshot is not None else self.snapshot
+        await self._protect(envelope, snapshot, now)
+        if snapshot is not None:
+            parts.ledger.observe(snapshot, parts.prices.retail(now))
+            await self._follow_up(snapshot, now)
+        await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
+        self._set_state(envelope)
+        sampled = raw is not None and self._sample(snapshot, now)
+        self._check_health(now)
+        self._on_cycle(self, sampled or changed or self._news)
+        self._news = False
+
+    async def _protect(self, envelope: SafetyEnvelope, snapshot: SiteSnapshot | None, now: datetime) -> None:
+        """Make the inverter safe at once, and keep asking where it is not known to be."""
+        actions = self.parts.actions
+        measured_w = snapshot.battery.power_w if snapshot is not None else None
+        command = self.parts.safety.protective_command(envelope, actions.active, measured_w, now)
+        if command is None and actions.is_uncertain:
+            command = actions.active or self_use(now, "what the inverter does is not known")
+        if command is None or not self._may_write(snapshot, now):
+            return
+        record = await actions.execute(command, WritePurpose.SAFETY, now)
+        if not isinstance(record.result, AlreadySo):
+            self._remember_action(record)
+            self.parts.events.add("safety_action", "warning", f"{record.asked}: {command.reason}")
+        self._source = "safety" if actions.active is not None else None
+
+    def _may_write(self, snapshot: SiteSnapshot | None, now: datetime) -> bool:
+        """A silent inverter is not written to at every poll: each attempt costs all its time-outs."""
+        if snapshot is not None:
+            self._silent_write_at = None
+            return True
+        if self._silent_write_at is not None and now < self._silent_write_at:
+            return False
+        self._silent_write_at = now + self.options.silent_write_interval
+        return True
+
+    async def _follow_up(self, snapshot: SiteSnapshot, now: datetime) -> None:
+        """Prove what is in force, end what is over, and see whether someone else changed it."""
+        actions = self.parts.actions
+        proof = actions.observe(snapshot, now)
+        if proof is Proof.CONFIRMED:
+            self._news = True
+        elif proof is Proof.REFUTED:
+            self._wake = Trigger.VERIFICATION_FAILED
+        active = actions.active
+        if active is not None and now >= active.expires_at:
+            await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
+        elif active is not None and actions.target_reached(snapshot):
+            await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
+        elif self._next_control_check_at is None or now >= self._next_control_check_at:
+            self._next_control_check_at = now + self.options.control_check_interval
+            record = await actions.reconcile(now)
+            if record is not None:
+                self._remember_action(record)
+
+    async def _end(self, wake: Trigger | None, reason: str, now: datetime) -> None:
+        self._remember_action(await self.parts.actions.end_lease(WritePurpose.RESTORE, reason, now))
+        self.parts.events.add("lease_ended", "info", f"back to self-use: {reason}")
+        self._source = None
+        self._wake = wake or self._wake
+
+    # -- deciding --------------------------------------------------------------------------------------------
+
+    def _trigger(self, now: datetime, snapshot: SiteSnapshot | None, *, released: bool) -> Trigger | None:
+        """Return why a decision is due now, or None."""
+        if self.parts.fast_charge.refresh(now):
+            return Trigger.PERSON
+        if self._wake is not None and (snapshot is not None or self._wake is not Trigger.START):
+            wake, self._wake = self._wake, None
+            return wake
+        if self.parts.prices.take_news():
+            return Trigger.NEW_PRICES
+        if released:
+            return Trigger.SAFETY_CHANGED
+        if self._soc_fell_to_emergency(snapshot):
+            return Trigger.JUMP
+        if self._next_decision_at is not None and now >= self._next_decision_at:
+            return Trigger.SCHEDULE
+        return None
+
+    def _soc_fell_to_emergency(self, snapshot: SiteSnapshot | None) -> bool:
+        soc_pct = snapshot.battery.soc_pct if snapshot is not None else None
+        if soc_pct is None:
+            return False
+        was_low, self._soc_was_low = self._soc_was_low, soc_pct <= self.options.emergency_soc_pct
+        return self._soc_was_low and was_low is False
+
+    async def _decide_where_due(
+        self, trigger: Trigger | None, snapshot: SiteSnapshot | None, envelope: SafetyEnvelope, now: datetime
+    ) -> None:
+        if trigger is None:
+            return
+        parts, actions = self.parts, self.parts.actions
+        self._next_decision_at = parts.decisions.next_due(now)
+        known = snapshot if snapshot is not None else unknown_snapshot(now, "the inverter did not answer")
+        in_force = InForce(command=actions.active, since=actions.active_since, source=self._source)
+        context = parts.decisions.context(now, known, in_force)
+        decision = parts.decisions.decide(context, envelope)
+        action = None
+        if not self._is_protected(envelope):
+            action = await self._act(decision.command, decision.source, now)
+        parts.store.add_cycle(
+            CycleRecord(at=now, trigger=trigger, context=context, envelope=envelope, decision=decision, action=action)
+        )
+        self.last_trigger = trigger
+        self._news = True
+        log.info(
+            "decided",
+            trigger=trigger.value,
+            mode=decision.mode.value,
+            confidence_pct=round(decision.confidence_pct),
+            reason=decision.reason,
+        )
+
+    def _is_protected(self, envelope: SafetyEnvelope) -> bool:
+        return self._source == "safety" and not envelope.is_clear
+
+    async def _act(self, command: Command, source: str, now: datetime) -> ActionRecord:
+        actions = self.parts.actions
+        paused_until = actions.forced_paused_until(now)
+        if command.mode.is_forced and paused_until is not None:
+            command = self_use(now, f"forced modes rest until {paused_until:%H:%M} UTC: the inverter did not obey")
+        record = await actions.execute(command, WritePurpose.DECISION, now)
+        self._remember_action(record)
+        self._source = source if actions.active is not None else None
+        if isinstance(record.result, Unreachable):
+            log.warning("decision not carried out", detail=record.result.detail)
+        return record
+
+    # -- remembering -----------------------------------------------------------------------------------------
+
+    def _remember_action(self, record: ActionRecord) -> None:
+        if isinstance(record.result, AlreadySo):
+            return
+        self.last_action = record
+        self._news = True
+        log.info("acted", asked=record.asked, result=_outcome(record.result), writes=record.register_writes)
+
+    def _set_state(self, envelope: SafetyEnvelope) -> None:
+        active = self.parts.actions.active
+        if envelope.causes & STOPPING_CAUSES or self._source == "safety":
+            state = SystemState.ERROR
+        elif active is None:
+            state = SystemState.MONITORING
+        else:
+            state = SystemState.CHARGING if active.mode is Mode.CHARGE else SystemState.OPTIMIZING
+        if self.snapshot is None and state is not SystemState.ERROR:
+            state = SystemState.STARTING
+        self._news = self._news or state is not self.state
+        self.state = state
+        self.parts.health.observe(state)
+
+    def _sample(self, snapshot: SiteSnapshot | None, now: datetime) -> bool:
+        if snapshot is None or not self.parts.collection.sample_due(snapshot):
+            return False
+        active = self.parts.actions.active
+        self.parts.store.add_sample(
+            SampleRecord(
+                snapshot=replace(snapshot),
+                state=self.state,
+                mode=(active.mode if active is not None else Mode.SELF_USE).value,
+                price_per_mwh=self.parts.prices.price_context(now).price_per_mwh,
+            )
+        )
+        return True
+
+    def _check_health(self, now: datetime) -> None:
+        if self._next_health_at is not None and now < self._next_health_at:
+            return
+        self._next_health_at = now + self.options.health_interval
+        try:
+            self.parts.health.check()
+            self.parts.ledger.save(self.parts.store)
+        except StorageError as error:
+            self.parts.events.add("storage", "error", f"state could not be kept: {error}")
+
+
+STOPPING_CAUSES = frozenset(
+    {
+        Cause.BATTERY_TOO_HOT,
+        Cause.BATTERY_OVER_VOLTAGE,
+        Cause.BATTERY_UNDER_VOLTAGE,
+        Cause.GRID_OVER_VOLTAGE,
+        Cause.GRID_UNDER_VOLTAGE,
+        Cause.GRID_LOST,
+        Cause.COMMUNICATION_LOST,
+        Cause.SYSTEM_ERROR,
+        Cause.BMS_ALARM,
+        Cause.SOC_IMPLAUSIBLE,
+    }
+)
+"""Causes that the users' documentation calls a stop of all operations; the state shown is *error*."""
+
+
+def _outcome(result: object) -> str:
+    detail = getattr(result, "detail", "")
+    return f"{type(result).__name__}{f' ({detail})' if detail else ''}"
