@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hems.domain.command import Applied, Command, CommandResult, ControlState, Mode, WritePurpose
 from hems.domain.errors import InverterUnreachable
@@ -17,6 +17,8 @@ from hems.domain.readings import (
     WorkState,
 )
 from hems.domain.site import Ability, Capabilities, ControlMethod, InverterIdentity, ReportedBatteryLimits
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def snapshot(at: datetime, **battery: object) -> SiteSnapshot:
@@ -70,7 +72,7 @@ class ScriptedInverter:
 
     async def read_control(self) -> ControlState:
         self._answer()
-        at = self.snapshots[0].at if self.snapshots else datetime.min
+        at = self.snapshots[0].at if self.snapshots else EPOCH
         return ControlState(at=at, mode=self.control_mode, power_w=self.control_power_w, detail=str(self.control_mode))
 
     async def read_battery_limits(self) -> ReportedBatteryLimits:

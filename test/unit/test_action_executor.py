@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.memory_store import MemoryStore
-from support.scripted_inverter import ScriptedInverter, snapshot
 
 from hems.coordination.action_executor_manager import ActionExecutorManager, ActionOptions, self_use
 from hems.coordination.verification import Proof
@@ -22,6 +20,8 @@ from hems.domain.command import (
     WritePurpose,
 )
 from hems.domain.errors import StorageError
+from support.memory_store import MemoryStore
+from support.scripted_inverter import ScriptedInverter, snapshot
 
 AT = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
 DECISION, SAFETY = WritePurpose.DECISION, WritePurpose.SAFETY

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.scripted_inverter import snapshot
 
 from hems.coordination.verification import Proof, Verification, mismatch_of
 from hems.domain.command import Command, Mode
+from support.scripted_inverter import snapshot
 
 AT = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
 

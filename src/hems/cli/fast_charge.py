@@ -52,9 +52,10 @@ def deadline_of(text: str, now: datetime, zone: ZoneInfo) -> datetime:
 
 def _ask(config: Path | None, target_soc_pct: float, by: str) -> int:
     from hems.adapters.clock import SystemClock
-    from hems.composition.service import fast_charge_inbox, read_status, site_zone
+    from hems.composition.status_file import fast_charge_inbox, read_status
 
-    now, zone = SystemClock().now(), site_zone(config)
+    found = read_status(config)
+    now, zone = SystemClock().now(), found.zone
     try:
         deadline = deadline_of(by, now, zone)
     except ValueError as error:
@@ -62,13 +63,13 @@ def _ask(config: Path | None, target_soc_pct: float, by: str) -> int:
         return ExitCode.USAGE
     fast_charge_inbox(config).write(FastChargeRequest(target_soc_pct=target_soc_pct, deadline=deadline, asked_at=now))
     typer.echo(f"Asked for {target_soc_pct:.0f} % by {deadline.astimezone(zone):%Y-%m-%d %H:%M}.")
-    if not read_status(config).is_running:
+    if not found.is_running:
         typer.echo("The Master Coordinator is not running: it will see the request when it starts.")
     return ExitCode.OK
 
 
 def _withdraw(config: Path | None) -> int:
-    from hems.composition.service import fast_charge_inbox
+    from hems.composition.status_file import fast_charge_inbox
 
     withdrawn = fast_charge_inbox(config).clear()
     typer.echo("The request is withdrawn." if withdrawn else "There was no request.")

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def show_status(config: Path | None, *, as_json: bool) -> int:
     """Print the last status and return the exit code."""
-    from hems.composition.service import read_status
+    from hems.composition.status_file import read_status
 
     found = read_status(config)
     if as_json:

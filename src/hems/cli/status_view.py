@@ -144,7 +144,8 @@ def _price_panel(document: Json, zone: ZoneInfo) -> Panel:
         origin = context["origin"].replace("_", " ")
         title = f"price now {context['price_per_mwh']:.2f} {context['currency']}/MWh ({origin})"
         if context.get("import_per_kwh") is not None:
-            title += f" · buy {context['import_per_kwh']:.3f}, sell {context['export_per_kwh']:.3f} {context['currency']}/kWh"
+            buy, sell = context["import_per_kwh"], context["export_per_kwh"]
+            title += f" · buy {buy:.3f}, sell {sell:.3f} {context['currency']}/kWh"
     if not slots:
         return Panel(Text("no prices yet", style="dim"), title=title, title_align="left", width=119)
     return Panel(price_chart(slots, zone, document["at"]), title=title, title_align="left", width=119)

@@ -146,7 +146,7 @@ class ActionExecutorManager:
     # -- acting ----------------------------------------------------------------------------------------------
 
     async def execute(self, command: Command, purpose: WritePurpose, now: datetime) -> ActionRecord:
-        """Put ``command`` in force; a lease that already asks the same is only renewed, without a word to the inverter."""
+        """Put ``command`` in force; a lease that asks the same already is only renewed, without a register write."""
         self._roll_day(now)
         if not self._uncertain and self._is_in_force(command):
             self._active = command if command.mode.is_forced else None
@@ -252,19 +252,28 @@ class ActionExecutorManager:
         match result:
             case Applied() | AlreadySo():
                 self._uncertain = False
-                self._active = command if command.mode.is_forced else None
-                self._active_since = now
+                self._change_to(command if command.mode.is_forced else None, now)
                 self._verification = Verification(command=command, applied_at=now)
             case Rejected():
-                self._active, self._active_since, self._verification = None, now, None
+                self._change_to(None, now)
+                self._verification = None
                 self._uncertain = False
                 self._alarm("rejected", "warning", f"{command.mode.value} was refused: {result.detail}")
             case NotConfirmed() | Unreachable():
-                self._active, self._verification = None, None
+                self._change_to(None, now)
+                self._verification = None
                 self._uncertain = True
                 log.warning("command not confirmed", mode=command.mode.value, detail=result.detail)
             case _:
                 assert_never(result)
+
+    def _change_to(self, command: Command | None, now: datetime) -> None:
+        """Note the lease in force; only another mode starts a new run time."""
+        before = self._active.mode if self._active is not None else Mode.SELF_USE
+        after = command.mode if command is not None else Mode.SELF_USE
+        if before is not after:
+            self._active_since = now
+        self._active = command
 
     def _record(
         self, now: datetime, purpose: WritePurpose, command: Command, result: CommandResult, writes: int

@@ -75,7 +75,8 @@ class FastChargeController:
         expires_at = min(this_slot + MTU + timedelta(seconds=60), request.deadline + timedelta(seconds=60))
         reason = (
             f"asked to reach {request.target_soc_pct:.0f} % by {request.deadline:%H:%M} UTC: "
-            f"{needed} quarters of charging at {self._options.charge_power_w:.0f} W are needed, this is one of the cheapest"
+            f"{needed} quarters of charging at {self._options.charge_power_w:.0f} W are needed, "
+            "this is one of the cheapest"
         )
         command = Command(
             mode=Mode.CHARGE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,11 +21,12 @@ from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.health import HealthMonitor
 from hems.coordination.price_service import PriceService
-from hems.coordination.safety_guard import SafetyGuard
+from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
 from hems.coordination.verification import Proof
 from hems.domain.command import AlreadySo, Applied, Command, Mode, Unreachable, WritePurpose
+from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
-from hems.domain.readings import SiteSnapshot, unknown_snapshot
+from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord, CycleRecord, SampleRecord, SystemState, Trigger
 from hems.domain.safety import Cause, SafetyEnvelope
 from hems.ports.clock import Clock
@@ -58,10 +59,11 @@ class Parts:
     actions: ActionExecutorManager
     fast_charge: FastChargeController
     prices: PriceService
-    ledger: EnergyLedger
     health: HealthMonitor
     events: EventLog
     store: RecordStore
+    ledger: EnergyLedger | None = None
+    """Made when the inverter is first opened: it needs the battery as the inverter reports it."""
 
 
 class MasterCoordinator:
@@ -136,7 +138,8 @@ class MasterCoordinator:
         self.state = SystemState.STOPPED
         try:
             self.parts.health.check()
-            self.parts.ledger.save(self.parts.store)
+            if self.parts.ledger is not None:
+                self.parts.ledger.save(self.parts.store)
         except StorageError as error:
             log.error("state not saved", error=str(error))
         self._on_cycle(self, True)
@@ -151,38 +154,57 @@ class MasterCoordinator:
         now = parts.clock.now()
         envelope, snapshot = parts.safety.evaluate(raw, now, parts.collection.last_success_at)
         changed = self.envelope is None or envelope.causes != self.envelope.causes
-        released = changed and self.envelope is not None and not self.envelope.is_clear
-        self.envelope = envelope
-        self.snapshot = snapshot if snapshot is not None else self.snapshot
-        await self._protect(envelope, snapshot, now)
-        if snapshot is not None:
-            parts.ledger.observe(snapshot, parts.prices.retail(now))
-            await self._follow_up(snapshot, now)
+        released = changed and self.envelope is not None and bool(self.envelope.causes - envelope.causes)
+        self.envelope, self.snapshot = envelope, snapshot
+        is_fresh = raw is not None
+        await self._protect(envelope, snapshot, now, is_fresh=is_fresh)
+        if is_fresh and parts.ledger is not None:
+            parts.ledger.observe(snapshot, parts.prices.retail(now), forced=parts.actions.active is not None)
+        await self._follow_up(snapshot, now, is_fresh=is_fresh)
         await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
         self._set_state(envelope)
-        sampled = raw is not None and self._sample(snapshot, now)
+        sampled = is_fresh and self._sample(snapshot, now)
         self._check_health(now)
         self._on_cycle(self, sampled or changed or self._news)
         self._news = False
 
-    async def _protect(self, envelope: SafetyEnvelope, snapshot: SiteSnapshot | None, now: datetime) -> None:
+    async def rehearse(self) -> Decision | None:
+        """Go through one cycle without a word to the control registers; None where the inverter gave nothing."""
+        parts = self.parts
+        raw = await parts.collection.poll()
+        now = parts.clock.now()
+        self.envelope, self.snapshot = parts.safety.evaluate(raw, now, parts.collection.last_success_at)
+        if raw is None:
+            return None
+        in_force = InForce(command=None, since=None, source=None)
+        context = parts.decisions.context(now, self.snapshot, in_force)
+        self.last_trigger = Trigger.TEST
+        self._next_decision_at = parts.decisions.next_due(now)
+        self.state = SystemState.MONITORING if not self.envelope.causes & STOPPING_CAUSES else SystemState.ERROR
+        return parts.decisions.decide(context, self.envelope)
+
+    async def _protect(
+        self, envelope: SafetyEnvelope, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool
+    ) -> None:
         """Make the inverter safe at once, and keep asking where it is not known to be."""
         actions = self.parts.actions
-        measured_w = snapshot.battery.power_w if snapshot is not None else None
-        command = self.parts.safety.protective_command(envelope, actions.active, measured_w, now)
+        command = self.parts.safety.command_for(
+            envelope, actions.active, self._source, snapshot.battery.power_w, now
+        )
         if command is None and actions.is_uncertain:
             command = actions.active or self_use(now, "what the inverter does is not known")
-        if command is None or not self._may_write(snapshot, now):
+        if command is None or not self._may_write(now, is_fresh=is_fresh):
             return
         record = await actions.execute(command, WritePurpose.SAFETY, now)
         if not isinstance(record.result, AlreadySo):
             self._remember_action(record)
             self.parts.events.add("safety_action", "warning", f"{record.asked}: {command.reason}")
-        self._source = "safety" if actions.active is not None else None
+        if actions.active is None or actions.active is command:
+            self._source = SAFETY_SOURCE if actions.active is not None else None
 
-    def _may_write(self, snapshot: SiteSnapshot | None, now: datetime) -> bool:
+    def _may_write(self, now: datetime, *, is_fresh: bool) -> bool:
         """A silent inverter is not written to at every poll: each attempt costs all its time-outs."""
-        if snapshot is not None:
+        if is_fresh:
             self._silent_write_at = None
             return True
         if self._silent_write_at is not None and now < self._silent_write_at:
@@ -190,20 +212,20 @@ class MasterCoordinator:
         self._silent_write_at = now + self.options.silent_write_interval
         return True
 
-    async def _follow_up(self, snapshot: SiteSnapshot, now: datetime) -> None:
+    async def _follow_up(self, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool) -> None:
         """Prove what is in force, end what is over, and see whether someone else changed it."""
         actions = self.parts.actions
-        proof = actions.observe(snapshot, now)
-        if proof is Proof.CONFIRMED:
-            self._news = True
-        elif proof is Proof.REFUTED:
-            self._wake = Trigger.VERIFICATION_FAILED
+        if is_fresh:
+            proof = actions.observe(snapshot, now)
+            self._news = self._news or proof is Proof.CONFIRMED
+            if proof is Proof.REFUTED:
+                self._wake = Trigger.VERIFICATION_FAILED
         active = actions.active
         if active is not None and now >= active.expires_at:
             await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
         elif active is not None and actions.target_reached(snapshot):
             await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
-        elif self._next_control_check_at is None or now >= self._next_control_check_at:
+        elif is_fresh and (self._next_control_check_at is None or now >= self._next_control_check_at):
             self._next_control_check_at = now + self.options.control_check_interval
             record = await actions.reconcile(now)
             if record is not None:
@@ -217,11 +239,11 @@ class MasterCoordinator:
 
     # -- deciding --------------------------------------------------------------------------------------------
 
-    def _trigger(self, now: datetime, snapshot: SiteSnapshot | None, *, released: bool) -> Trigger | None:
-        """Return why a decision is due now, or None."""
+    def _trigger(self, now: datetime, snapshot: SiteSnapshot, *, released: bool) -> Trigger | None:
+        """Return why a decision is due now, or None; the first one waits for the first reading."""
         if self.parts.fast_charge.refresh(now):
             return Trigger.PERSON
-        if self._wake is not None and (snapshot is not None or self._wake is not Trigger.START):
+        if self._wake is not None and (self.parts.collection.last_success_at or self._wake is not Trigger.START):
             wake, self._wake = self._wake, None
             return wake
         if self.parts.prices.take_news():
@@ -234,26 +256,25 @@ class MasterCoordinator:
             return Trigger.SCHEDULE
         return None
 
-    def _soc_fell_to_emergency(self, snapshot: SiteSnapshot | None) -> bool:
-        soc_pct = snapshot.battery.soc_pct if snapshot is not None else None
+    def _soc_fell_to_emergency(self, snapshot: SiteSnapshot) -> bool:
+        soc_pct = snapshot.battery.soc_pct
         if soc_pct is None:
             return False
         was_low, self._soc_was_low = self._soc_was_low, soc_pct <= self.options.emergency_soc_pct
         return self._soc_was_low and was_low is False
 
     async def _decide_where_due(
-        self, trigger: Trigger | None, snapshot: SiteSnapshot | None, envelope: SafetyEnvelope, now: datetime
+        self, trigger: Trigger | None, snapshot: SiteSnapshot, envelope: SafetyEnvelope, now: datetime
     ) -> None:
         if trigger is None:
             return
         parts, actions = self.parts, self.parts.actions
         self._next_decision_at = parts.decisions.next_due(now)
-        known = snapshot if snapshot is not None else unknown_snapshot(now, "the inverter did not answer")
         in_force = InForce(command=actions.active, since=actions.active_since, source=self._source)
-        context = parts.decisions.context(now, known, in_force)
+        context = parts.decisions.context(now, snapshot, in_force)
         decision = parts.decisions.decide(context, envelope)
         action = None
-        if not self._is_protected(envelope):
+        if self._source != SAFETY_SOURCE:
             action = await self._act(decision.command, decision.source, now)
         parts.store.add_cycle(
             CycleRecord(at=now, trigger=trigger, context=context, envelope=envelope, decision=decision, action=action)
@@ -267,9 +288,6 @@ class MasterCoordinator:
             confidence_pct=round(decision.confidence_pct),
             reason=decision.reason,
         )
-
-    def _is_protected(self, envelope: SafetyEnvelope) -> bool:
-        return self._source == "safety" and not envelope.is_clear
 
     async def _act(self, command: Command, source: str, now: datetime) -> ActionRecord:
         actions = self.parts.actions
@@ -294,25 +312,25 @@ class MasterCoordinator:
 
     def _set_state(self, envelope: SafetyEnvelope) -> None:
         active = self.parts.actions.active
-        if envelope.causes & STOPPING_CAUSES or self._source == "safety":
+        if envelope.causes & STOPPING_CAUSES or self._source == SAFETY_SOURCE:
             state = SystemState.ERROR
         elif active is None:
             state = SystemState.MONITORING
         else:
             state = SystemState.CHARGING if active.mode is Mode.CHARGE else SystemState.OPTIMIZING
-        if self.snapshot is None and state is not SystemState.ERROR:
+        if self.parts.collection.last_success_at is None and not self.parts.collection.figures().consecutive_failures:
             state = SystemState.STARTING
         self._news = self._news or state is not self.state
         self.state = state
         self.parts.health.observe(state)
 
-    def _sample(self, snapshot: SiteSnapshot | None, now: datetime) -> bool:
-        if snapshot is None or not self.parts.collection.sample_due(snapshot):
+    def _sample(self, snapshot: SiteSnapshot, now: datetime) -> bool:
+        if not self.parts.collection.sample_due(snapshot):
             return False
         active = self.parts.actions.active
         self.parts.store.add_sample(
             SampleRecord(
-                snapshot=replace(snapshot),
+                snapshot=snapshot,
                 state=self.state,
                 mode=(active.mode if active is not None else Mode.SELF_USE).value,
                 price_per_mwh=self.parts.prices.price_context(now).price_per_mwh,
@@ -326,7 +344,8 @@ class MasterCoordinator:
         self._next_health_at = now + self.options.health_interval
         try:
             self.parts.health.check()
-            self.parts.ledger.save(self.parts.store)
+            if self.parts.ledger is not None:
+                self.parts.ledger.save(self.parts.store)
         except StorageError as error:
             self.parts.events.add("storage", "error", f"state could not be kept: {error}")
 

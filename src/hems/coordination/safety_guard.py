@@ -5,23 +5,27 @@ The rules are pure; this is where their memory is kept on disk, so that a latch 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
 from hems.coordination.action_executor_manager import self_use
 from hems.coordination.events import EventLog
-from hems.domain.command import Command, Mode
+from hems.domain.command import Command
 from hems.domain.decision import Allowed, Narrowed, Refused
 from hems.domain.errors import StorageError
-from hems.domain.readings import SiteSnapshot
-from hems.domain.safety import SafetyEnvelope
+from hems.domain.readings import SiteSnapshot, unknown_snapshot
+from hems.domain.safety import Bounds, Cause, SafetyEnvelope, Violation
+from hems.domain.site import SiteSpec
 from hems.ports.storage import RecordStore
 from hems.safety.envelope import SafetySupervisor
-from hems.safety.gate import narrow_to_envelope, required_mode
+from hems.safety.gate import narrow_to_envelope, protective_command
 
 LATCH_KEY = "safety_latch"
 
-PROTECTIVE_LEASE = timedelta(minutes=10)
-"""A protective mode is renewed at every poll; this is what is left of it if the polls stop."""
+SAFETY_SOURCE = "safety"
+"""Who asked for a protective mode."""
+
+NO_INVERTER_YET = "no inverter has answered yet"
 
 EXCESS_SHARE = 1.1
 EXCESS_W = 100.0
@@ -30,38 +34,65 @@ flows beyond a bound."""
 
 
 class SafetyGuard:
-    """Bounds every cycle."""
+    """Bounds every cycle; before the inverter has been opened nothing is known, so nothing may be forced.
 
-    def __init__(self, supervisor: SafetySupervisor, store: RecordStore, events: EventLog) -> None:
-        self._supervisor = supervisor
+    ``make_supervisor`` is called with the house and with what was latched before the last stop.
+    """
+
+    def __init__(
+        self,
+        make_supervisor: Callable[[SiteSpec, object | None], SafetySupervisor],
+        store: RecordStore,
+        events: EventLog,
+    ) -> None:
+        self._make_supervisor = make_supervisor
         self._store = store
         self._events = events
         self._told: frozenset[str] = frozenset()
-        kept = store.get_state(LATCH_KEY)
-        if isinstance(kept, dict):
-            supervisor.restore_state(kept)
-        self._kept_state: object = supervisor.to_state()
+        self._supervisor: SafetySupervisor | None = None
+        self._kept_state: object = store.get_state(LATCH_KEY)
+        self.spec: SiteSpec | None = None
+
+    def configure(self, spec: SiteSpec) -> None:
+        """Take the house as the opened inverter confirmed it; what is latched stays latched."""
+        self.spec = spec
+        if self._supervisor is None:
+            self._supervisor = self._make_supervisor(spec, self._kept_state)
+        else:
+            self._supervisor.use_spec(spec)
 
     def evaluate(
         self, raw: SiteSnapshot | None, now: datetime, last_success_at: datetime | None
-    ) -> tuple[SafetyEnvelope, SiteSnapshot | None]:
-        """Return this cycle's bounds and the snapshot as far as it may be trusted."""
+    ) -> tuple[SafetyEnvelope, SiteSnapshot]:
+        """Return this cycle's bounds and the snapshot as far as it may be trusted.
+
+        Where a poll failed, the last snapshot stands until the inverter counts as lost; then nothing is known.
+        """
+        if self._supervisor is None:
+            return _nothing_known(now), unknown_snapshot(now, NO_INVERTER_YET)
         envelope, snapshot = self._supervisor.evaluate(raw, now, last_success_at)
         self._tell(envelope)
-        self._keep()
+        self._keep(self._supervisor.to_state())
         return envelope, snapshot
 
-    def protective_command(
-        self, envelope: SafetyEnvelope, active: Command | None, measured_w: float | None, now: datetime
+    def command_for(
+        self,
+        envelope: SafetyEnvelope,
+        active: Command | None,
+        source: str | None,
+        measured_w: float | None,
+        now: datetime,
     ) -> Command | None:
-        """Return what the inverter must be told now because of ``envelope``, or None where nothing must."""
-        required = required_mode(envelope)
-        reason = "; ".join(violation.detail for violation in envelope.violations)
+        """Return what the inverter must be told now because of ``envelope``, or None where nothing must.
+
+        ``source`` asked for the lease in force; ``measured_w`` is the battery's power.
+        """
+        required = protective_command(envelope)
         if required is not None:
-            return Command(mode=required, expires_at=now + PROTECTIVE_LEASE, reason=reason)
+            return required
         if active is None:
             return None
-        if active.mode in {Mode.STANDBY, Mode.HOLD, Mode.NO_CHARGE} and active.expires_at - now <= PROTECTIVE_LEASE:
+        if source == SAFETY_SOURCE:
             return self_use(now, "the protective mode is no longer needed")
         match narrow_to_envelope(active, envelope):
             case Allowed():
@@ -80,8 +111,7 @@ class SafetyGuard:
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
         self._told = held
 
-    def _keep(self) -> None:
-        state = self._supervisor.to_state()
+    def _keep(self, state: dict[str, object]) -> None:
         if state == self._kept_state:
             return
         try:
@@ -89,6 +119,12 @@ class SafetyGuard:
             self._kept_state = state
         except StorageError as error:
             self._events.add("storage", "error", f"the safety latch could not be kept: {error}")
+
+
+def _nothing_known(now: datetime) -> SafetyEnvelope:
+    bounds = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0)
+    violation = Violation(cause=Cause.COMMUNICATION_LOST, bounds=bounds, detail=NO_INVERTER_YET, latches=False)
+    return SafetyEnvelope(at=now, bounds=bounds, violations=(violation,))
 
 
 def _exceeds(measured_w: float | None, bound_w: float | None) -> bool:

@@ -52,14 +52,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """Written, and read back as written."""
+    """Written, and read back as written. ``detail`` says what a person should know beside that."""
 
     writes: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadySo:
-    """The registers already said so; nothing was written."""
+    """The registers already said so; nothing was written. ``detail`` as in ``Applied``."""
+
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Inverters: one package per make, each behind the ports of :mod:`hems.ports.inverter`."""

@@ -1,0 +1,1 @@
+"""Price sources: one file each, entered in the registry under its name."""

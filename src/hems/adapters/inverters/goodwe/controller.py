@@ -1,0 +1,402 @@
+"""Carries out a command: read, compare, save the owner's settings, write what differs, read back.
+
+Acknowledged is not applied: read-back can lag by seconds, and some registers take a value and never change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from hems.adapters.inverters.goodwe.bus import BusError, BusRejected, BusTimeout
+from hems.adapters.inverters.goodwe.control_state import describe
+from hems.adapters.inverters.goodwe.fields import WORK_MODE_ECO, Field, Image, Target
+from hems.adapters.inverters.goodwe.owner import OwnerSettings
+from hems.adapters.inverters.goodwe.registers import word_of, words
+from hems.adapters.inverters.goodwe.targets import (
+    EMS_AUTOMATIC,
+    OWNERS_OWN,
+    CannotControlError,
+    ForcedPower,
+    Situation,
+    target_for,
+    undisturbed,
+)
+from hems.domain.command import (
+    AlreadySo,
+    Applied,
+    Command,
+    CommandResult,
+    ControlState,
+    Mode,
+    NotConfirmed,
+    Rejected,
+    Unreachable,
+    WritePurpose,
+)
+from hems.domain.errors import InverterUnreachable, StorageError
+from hems.ports.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_WAITS_S = (0.0, 0.5, 1.5, 3.0)
+"""Waits before each read-back; most registers answer at once, some lag by seconds [GM]."""
+
+_NEVER_PUT_BACK = frozenset({Field.EMS, Field.FAST_CHARGE})
+"""A saved forced mode is somebody's leftover, not the owner's wish."""
+
+
+class FieldAccess(Protocol):
+    """The control fields of one family, however they are reached."""
+
+    @property
+    def frames_written(self) -> int:
+        """Write frames sent, repeated ones included."""
+        ...
+
+    async def read_image(self, fields: Iterable[Field] | None = None) -> dict[Field, bytes]:
+        """Return the given fields, or all; those the device lacks are missing. Raises: BusError."""
+        ...
+
+    async def write_field(self, field: Field, payload: bytes) -> None:
+        """Write one field whole. Raises: BusError."""
+        ...
+
+    async def read_soc_pct(self) -> float | None:
+        """Return the battery's SoC, or None where it is unknown. Raises: BusError."""
+        ...
+
+    async def read_naive_clock(self) -> datetime | None:
+        """Return what the inverter's clock shows, or None. Raises: BusError."""
+        ...
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of putting a target into the inverter."""
+
+    refused: dict[Field, BusError] = field(default_factory=dict)
+    unconfirmed: tuple[Field, ...] = ()
+    written: bool = False
+
+
+class Controller:
+    """The one writer of one inverter."""
+
+    def __init__(
+        self,
+        *,
+        access: FieldAccess,
+        forced: ForcedPower | None,
+        owner: OwnerSettings,
+        clock: Clock,
+        rated_power_w: float,
+        platform_745: bool = False,
+    ) -> None:
+        self._access = access
+        self._forced = forced
+        self._owner = owner
+        self._clock = clock
+        self._rated_power_w = rated_power_w
+        self._platform_745 = platform_745
+        self._lock = asyncio.Lock()
+
+    async def read_state(self) -> ControlState:
+        """Return what the control registers say.
+
+        Raises: InverterUnreachable.
+        """
+        try:
+            self._owner.load()
+        except StorageError as error:  # whoever wants to write hears of it; reading goes on without
+            logger.warning("%s", error)
+        try:
+            image = await self._access.read_image()
+            situation = await self._situation(image, command=None)
+        except BusError as error:
+            raise InverterUnreachable(f"the control registers cannot be read: {error}") from error
+        mode, power, detail = describe(situation)
+        floor, limit = image.get(Field.MIN_SOC), image.get(Field.EXPORT_LIMIT)
+        fast = image.get(Field.FAST_CHARGE)
+        return ControlState(
+            at=self._clock.now(),
+            mode=mode,
+            power_w=power,
+            detail=detail,
+            fast_charge_on=None if fast is None else word_of(fast) == 1,
+            min_soc_pct=None if floor is None else float(word_of(floor)),
+            export_limit_w=None if limit is None or len(limit) < 4 or not word_of(limit) else float(word_of(limit, 1)),
+        )
+
+    async def save_owner(self) -> None:
+        """Save the owner's settings, unless a save is held.
+
+        Raises: InverterUnreachable, StorageError.
+        """
+        self._owner.load()
+        if self._owner.is_held:
+            return
+        try:
+            self._owner.save_all(await self._access.read_image())
+        except BusError as error:
+            raise InverterUnreachable(f"the owner's settings cannot be read: {error}") from error
+
+    async def apply(self, command: Command, purpose: WritePurpose) -> CommandResult:
+        """Put ``command`` into the inverter, writing only what differs."""
+        async with self._lock:
+            before = self._access.frames_written
+            try:
+                return await self._apply(command, purpose, before)
+            except CannotControlError as error:
+                return Rejected(detail=str(error))
+            except StorageError as error:
+                return Rejected(detail=f"nothing was written, since the owner's settings could not be kept: {error}")
+            except BusRejected as error:
+                return Rejected(detail=str(error), writes=self._access.frames_written - before)
+            except BusError as error:
+                return Unreachable(detail=str(error), writes=self._access.frames_written - before)
+
+    async def _apply(self, command: Command, purpose: WritePurpose, before: int) -> CommandResult:
+        self._load_owner(purpose)
+        image = await self._access.read_image()
+        situation = await self._situation(image, command)
+        target = target_for(command, situation, self._forced)
+        detail = _left_over(command, situation)
+        changes = {field for field, value in target.items() if image.get(field) != value}
+        if not changes:
+            return AlreadySo(detail=detail)
+        self._keep_owner(changes, image, purpose)
+        outcome = await self._put(image, target)
+        writes = self._access.frames_written - before
+        if outcome.refused:
+            return await self._after_refusal(command, outcome, before)
+        if outcome.unconfirmed:
+            return NotConfirmed(
+                detail=f"written, but read back otherwise: {_names(outcome.unconfirmed)}", writes=writes
+            )
+        return Applied(writes=writes, detail=detail)
+
+    async def restore(self, *, user_settings: bool) -> CommandResult:
+        """Put the inverter back to self-use from any state; every step is tried, whatever another one came to."""
+        async with self._lock:
+            before = self._access.frames_written
+            remarks: list[str] = []
+            try:
+                self._owner.load()
+            except StorageError as error:
+                remarks.append(f"the owner's saved settings cannot be used: {error}")
+            image, unread = await self._read_what_answers()
+            if not image:
+                return Unreachable(detail="; ".join(["no control register can be read", *unread, *remarks]))
+            target = self._restore_target(image, user_settings=user_settings)
+            outcome = await self._put(image, target, go_on=True)
+            writes = self._access.frames_written - before
+            failed = unread + [f"{name.value}: {error}" for name, error in outcome.refused.items()]
+            failed += [f"{name.value}: reads back otherwise" for name in outcome.unconfirmed]
+            if failed:
+                detail = "; ".join(["not back in self-use yet: " + ", ".join(failed), *remarks])
+                return NotConfirmed(detail=detail, writes=writes)
+            remarks += self._let_go(image, user_settings=user_settings)
+            detail = "; ".join(remarks)
+            return Applied(writes=writes, detail=detail) if outcome.written else AlreadySo(detail=detail)
+
+    async def _read_what_answers(self) -> tuple[dict[Field, bytes], list[str]]:
+        """Return every control field that can be read, and a sentence for each that cannot."""
+        try:
+            return await self._access.read_image(), []
+        except BusError as error:
+            logger.warning("not all control registers answer (%s): reading them one by one", error)
+        image: dict[Field, bytes] = {}
+        unread: list[str] = []
+        for name in Field:
+            try:
+                image |= await self._access.read_image([name])
+            except BusTimeout as error:
+                unread.append(f"{name.value}: {error}")
+                if not image:
+                    break  # nothing answers at all: the rest would only cost time
+            except BusError as error:
+                unread.append(f"{name.value}: {error}")
+        return image, unread
+
+    def _restore_target(self, image: Image, *, user_settings: bool) -> Target:
+        owner = self._owner.touched
+        situation = Situation(image=image, owner=owner, rated_power_w=self._rated_power_w, now=self._clock.now())
+        target = undisturbed(situation)
+        if user_settings:
+            target |= {name: owner[name] for name in OWNERS_OWN if name in owner and name in image}
+        return target
+
+    def _let_go(self, image: Image, *, user_settings: bool) -> list[str]:
+        """Let the save go where all of it is back, and say what could not be known."""
+        remarks = []
+        try:
+            if user_settings and self._owner.is_held:
+                self._owner.clear()
+            elif user_settings:
+                left = [
+                    f"{name} {value}"
+                    for name, value in (
+                        ("minimum SoC", _shown(image, Field.MIN_SOC, 1, "%")),
+                        ("charge current", _shown(image, Field.CHARGE_CURRENT, 10, "A")),
+                    )
+                    if value
+                ]
+                if left:
+                    remarks.append(f"no settings of the owner were saved; left as found: {', '.join(left)}")
+        except StorageError as error:
+            remarks.append(f"the inverter is back in self-use, but {error}")
+        return remarks
+
+    def _load_owner(self, purpose: WritePurpose) -> None:
+        """Take up an earlier save; for safety's sake a broken disk does not stop a protective write."""
+        try:
+            self._owner.load()
+        except StorageError:
+            if purpose is not WritePurpose.SAFETY:
+                raise
+            logger.exception("the owner's saved inverter settings cannot be read; the protective write goes on")
+
+    def _keep_owner(self, changes: set[Field], image: Image, purpose: WritePurpose) -> None:
+        try:
+            self._owner.save_all(image)
+            # What holds the owner's value again is the owner's again; then note what is about to change.
+            self._owner.forget_restored(image)
+            self._owner.before_touching(changes - _NEVER_PUT_BACK, image)
+        except StorageError:
+            if purpose is not WritePurpose.SAFETY:
+                raise
+            logger.exception("the owner's inverter settings cannot be saved; the protective write goes on without")
+
+    async def _after_refusal(self, command: Command, outcome: _Outcome, before: int) -> CommandResult:
+        """After a write failed half-way, leave nothing forced behind."""
+        reason = ", ".join(f"{name.value}: {error}" for name, error in outcome.refused.items())
+        if not all(isinstance(error, BusRejected) for error in outcome.refused.values()):
+            return Unreachable(detail=reason, writes=self._access.frames_written - before)
+        try:
+            image = await self._access.read_image()
+            back = await self._put(image, self._restore_target(image, user_settings=False), go_on=True)
+        except BusError as error:
+            detail = f"{command.mode.value} was refused ({reason}), and self-use could not be put back: {error}"
+            return NotConfirmed(detail=detail, writes=self._access.frames_written - before)
+        writes = self._access.frames_written - before
+        if back.refused or back.unconfirmed:
+            detail = f"{command.mode.value} was refused ({reason}), and self-use is not confirmed"
+            return NotConfirmed(detail=detail, writes=writes)
+        return Rejected(
+            detail=f"the inverter refused {command.mode.value} ({reason}); it is in self-use", writes=writes
+        )
+
+    async def _put(self, image: Image, target: Target, *, go_on: bool = False) -> _Outcome:
+        """Write what differs, in an order that never has two things forced at once, and read it back."""
+        outcome = _Outcome()
+        steps = sorted(
+            ((name, value) for name, value in target.items() if image.get(name) != value),
+            key=lambda step: _stage(*step),
+        )
+        for name, value in steps:
+            try:
+                await self._access.write_field(name, value)
+                outcome.written = True
+            except BusError as error:
+                outcome.refused[name] = error
+                if not go_on:
+                    return outcome
+        expected = {name: value for name, value in steps if name not in outcome.refused}
+        outcome.unconfirmed = await self._unconfirmed(expected)
+        return outcome
+
+    async def _unconfirmed(self, expected: Target) -> tuple[Field, ...]:
+        """Return the fields that still do not hold what was written, after all tries of reading back."""
+        missing = tuple(expected)
+        for wait_s in CONFIRM_WAITS_S:
+            if not missing:
+                break
+            await self._clock.sleep(wait_s)
+            try:
+                image = await self._access.read_image(missing)
+            except BusError as error:
+                logger.warning("read-back failed: %s", error)
+                continue
+            missing = tuple(name for name in missing if image.get(name) != expected[name])
+        return missing
+
+    async def _situation(self, image: Image, command: Command | None) -> Situation:
+        """Gather what a target depends on, reading no more than this command needs."""
+        soc = clock = None
+        mode = None if command is None else command.mode
+        by_power = self._forced if mode in {Mode.CHARGE, Mode.DISCHARGE} else None
+        if mode is Mode.HOLD or (by_power is not None and by_power.needs_soc):
+            soc = await self._access.read_soc_pct()
+        in_eco_mode = Field.WORK_MODE in image and word_of(image[Field.WORK_MODE]) == WORK_MODE_ECO
+        if (command is None and in_eco_mode) or (by_power is not None and by_power.needs_clock):
+            clock = await self._access.read_naive_clock()
+        return Situation(
+            image=image,
+            owner=self._owner.touched,
+            rated_power_w=self._rated_power_w,
+            now=self._clock.now(),
+            soc_pct=soc,
+            inverter_clock=clock,
+            platform_745=self._platform_745,
+        )
+
+    async def set_export_limit(self, payload: bytes) -> CommandResult:
+        """Write the export limit, given as the family lays it out."""
+        async with self._lock:
+            before = self._access.frames_written
+            try:
+                self._owner.load()
+                image = await self._access.read_image([Field.EXPORT_LIMIT])
+                if Field.EXPORT_LIMIT not in image:
+                    return Rejected(detail="this inverter has no export limit")
+                if image[Field.EXPORT_LIMIT] == payload:
+                    return AlreadySo()
+                if not self._owner.is_held:
+                    self._owner.save_all(await self._access.read_image())
+                self._owner.before_touching([Field.EXPORT_LIMIT], image)
+                outcome = await self._put(image, {Field.EXPORT_LIMIT: payload})
+            except (BusRejected, StorageError) as error:
+                return Rejected(detail=f"nothing was written: {error}")
+            except BusError as error:
+                return Unreachable(detail=str(error))
+            writes = self._access.frames_written - before
+            for reason in outcome.refused.values():
+                kind = Rejected if isinstance(reason, BusRejected) else Unreachable
+                return kind(detail=str(reason), writes=writes)
+            if outcome.unconfirmed:
+                return NotConfirmed(detail="the export limit reads back otherwise", writes=writes)
+            return Applied(writes=writes)
+
+
+def _stage(name: Field, value: bytes) -> int:
+    """Return when a field is written: what ends a forced mode first, what begins one last."""
+    match name:
+        case Field.EMS:
+            return 1 if word_of(value) in EMS_AUTOMATIC else 4
+        case Field.WORK_MODE:
+            return 5 if word_of(value) == WORK_MODE_ECO else 2
+        case Field.FAST_CHARGE:
+            return 6 if value == words(1) else 0
+        case _:
+            return 3
+
+
+def _left_over(command: Command, situation: Situation) -> str:
+    """Return what self-use cannot undo because nobody knows what it was, or an empty string."""
+    current = situation.image.get(Field.CHARGE_CURRENT)
+    if command.mode is Mode.SELF_USE and current == words(0) and Field.CHARGE_CURRENT not in situation.owner:
+        return "the charge current is 0 A and what it was before is not known: set it in the vendor's app"
+    return ""
+
+
+def _shown(image: Image, name: Field, divisor: int, unit: str) -> str:
+    return f"{word_of(image[name]) / divisor:g} {unit}" if name in image else ""
+
+
+def _names(fields: Iterable[Field]) -> str:
+    return ", ".join(name.value for name in fields)

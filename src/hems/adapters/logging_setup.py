@@ -1,0 +1,186 @@
+"""Logs in two places: JSON lines in a daily file for programs, readable lines for the person or the journal.
+
+Everything that logs, ours through structlog and libraries through stdlib logging, takes the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from logging.handlers import TimedRotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from hems.domain.errors import StorageError
+
+LOG_FILE_NAME = "master_coordinator.log"
+
+# Libraries that tell of every exchange at INFO: their warnings are ours, their chatter only while debugging.
+_CHATTY = ("httpx2", "httpcore2", "goodwe", "asyncio")
+
+# Priorities of syslog(3), as the journal reads them from `<N>` at the start of a line.
+_JOURNAL_PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingOptions:
+    """Where logs go. ``console`` False leaves the terminal to the live view; the journal is always served."""
+
+    directory: Path
+    keep_days: int = 7
+    debug: bool = False
+    console: bool = True
+
+
+def configure_logging(
+    options: LoggingOptions, *, stream: TextIO | None = None, environment: Mapping[str, str] | None = None
+) -> Callable[[], None]:
+    """Send all logs to ``options.directory`` and to ``stream`` (stderr); return what flushes and closes them.
+
+    Calling again replaces the former set-up.
+    Raises: StorageError: the directory cannot be made or written; it says what to change.
+    """
+    stream = sys.stderr if stream is None else stream
+    to_journal = _is_journal(stream, os.environ if environment is None else environment)
+    handlers: list[logging.Handler] = [_open_file(options)]
+    if options.console or to_journal:
+        handlers.append(_console_handler(stream, to_journal=to_journal))
+    level = logging.DEBUG if options.debug else logging.INFO
+    root = logging.getLogger()
+    _close(root, [handler for handler in root.handlers if isinstance(handler, _DailyFile | _Console)])
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.DEBUG if options.debug else logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return lambda: _close(root, handlers)
+
+
+class _DailyFile(TimedRotatingFileHandler):
+    """A log file that changes at midnight; a full disk is told once, not once a line."""
+
+    _is_complaining = False
+    _failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self._failed = False
+        super().emit(record)
+        self._is_complaining = self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  stdlib's name
+        """Tell of the first line in a row that the disk did not take."""
+        self._failed = True
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_complaining:
+            sys.stderr.write(f"logs are not being kept: {self.baseFilename}: {error.strerror}; is the disk full?\n")
+
+
+class _Console(logging.StreamHandler[TextIO]):
+    """The readable lines."""
+
+
+def _open_file(options: LoggingOptions) -> logging.Handler:
+    path = options.directory / LOG_FILE_NAME
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+        handler = _DailyFile(path, when="midnight", backupCount=options.keep_days, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"logs cannot be kept at {path}: {error.strerror}; make it writable for this user, or set "
+            "logging.directory to a directory that is"
+        ) from error
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared_processors(),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.dict_tracebacks,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ],
+        )
+    )
+    return handler
+
+
+def _console_handler(stream: TextIO, *, to_journal: bool) -> logging.Handler:
+    handler = _Console(stream)
+    last: list[Processor] = (
+        [structlog.processors.format_exc_info, _journal_line]
+        if to_journal
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+            )
+        ]
+    )
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared_processors(),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    return handler
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _journal_line(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
+    """Return the event as journal lines: the priority first on each, no time, since the journal has its own."""
+    priority = _JOURNAL_PRIORITY.get(str(event.pop("level", "info")), 6)
+    event.pop("timestamp", None)
+    event.pop("logger", None)
+    exception = event.pop("exception", None)
+    words = [str(event.pop("event", "")), *(f"{key}={value}" for key, value in event.items())]
+    text = " ".join(words) + (f"\n{exception}" if exception else "")
+    return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
+
+
+def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Return whether ``stream`` is the one that systemd connected to the journal.
+
+    The variable alone is not enough: a shell started from a service inherits it with another stream.
+    Source: systemd.exec(5), JOURNAL_STREAM.
+    """
+    named = environment.get("JOURNAL_STREAM")
+    if not named:
+        return False
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def _close(root: logging.Logger, handlers: list[logging.Handler]) -> None:
+    for handler in handlers:
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,63 @@
+"""One coordinator per data directory: two would fight over one inverter."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from hems.domain.errors import PermanentError, StorageError
+
+LOCK_NAME = "coordinator.lock"
+
+
+class ProcessLock:
+    """Held by the running service; the kernel lets it go when the process ends, however it ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / LOCK_NAME
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> ProcessLock:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise StorageError(
+                f"{self._path}: {error.strerror}; the data directory must be writable by the user that runs this"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise PermanentError(
+                f"another Master Coordinator runs with the data directory {self._path.parent}; stop it first, "
+                "or give this one its own storage.directory"
+            ) from error
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def is_held(directory: Path) -> bool:
+    """Return whether a coordinator runs with the data ``directory``."""
+    try:
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

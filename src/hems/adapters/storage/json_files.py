@@ -1,0 +1,258 @@
+"""The JSON a person can read, beside the database: latest state, energy by day, charging schedules.
+
+    out/system_state/current_state.json
+    out/energy_data/energy_data_YYYY-MM-DD.json
+    out/charging_schedules/schedule_YYYY-MM-DD.json
+
+Days are local days. Every file is written beside itself, synced and renamed, so a reader finds the old one or the new
+one, whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hems.adapters.storage.codec import to_json
+from hems.adapters.storage.sqlite_schema import FILE_MODE, make_directory
+from hems.domain.errors import StorageError
+from hems.domain.record import EnergySlot
+from hems.domain.time_grid import MTU, local_date, require_utc
+
+_log = logging.getLogger(__name__)
+
+CURRENT_STATE = Path("system_state") / "current_state.json"
+_ENERGY = ("energy_data", "energy_data_")
+_SCHEDULE = ("charging_schedules", "schedule_")
+_TOTALS = ("pv_wh", "load_wh", "import_wh", "export_wh", "charge_wh", "discharge_wh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFile:
+    """What the state file says: ``status``, or the ``problem`` that explains to a person why there is none."""
+
+    path: Path
+    status: dict[str, Any] | None
+    problem: str | None
+
+
+def read_current_state(directory: Path) -> StateFile:
+    """Return the latest published state under the data ``directory``; never raises for what the disk holds."""
+    path = directory / CURRENT_STATE
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problem = f"{path} does not exist: the coordinator has not run yet with this data directory"
+    except PermissionError:
+        problem = f"{path} may not be read by this user: try as the service's user or as root"
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror}"
+    except ValueError as error:
+        problem = f"{path} is not whole JSON ({error}): it will be written anew when the coordinator runs"
+    else:
+        if isinstance(status, dict):
+            return StateFile(path=path, status=status, problem=None)
+        problem = f"{path} holds no state: it will be written anew when the coordinator runs"
+    return StateFile(path=path, status=None, problem=problem)
+
+
+def write_json_atomically(path: Path, value: object) -> None:
+    """Write ``value`` to ``path`` so that it is there whole or not at all, also after a power cut.
+
+    Raises: StorageError: the disk refuses; the old file stays.
+    """
+    text = json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    try:
+        make_directory(path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), FILE_MODE)
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StorageError(f"{path}: not written: {error.strerror}. Is the disk full?") from error
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename in ``directory`` survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def plain(value: object) -> Any:
+    """Return ``value`` as JSON values: times as ISO UTC, enums as their value, dataclasses by the codec.
+
+    Raises: TypeError: a type that has no readable form.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    simple = _plain_scalar(value)
+    if simple is not None:
+        return simple
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return to_json(value)
+    raise TypeError(f"{type(value).__name__} has no readable form in JSON: {value!r:.80}")
+
+
+def _plain_scalar(value: object) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        # JSON has no infinity: a bound that does not bind is shown as a word.
+        return value if value - value == 0.0 else str(value)
+    if isinstance(value, int | str):
+        return value
+    if isinstance(value, datetime):
+        return require_utc(value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Path):
+        return str(value)
+    return None
+
+
+class JsonFiles:
+    """Writes the files under ``directory``; implements ``StatusPublisher``.
+
+    A disk that refuses never stops the cycle: it is logged once per spell and shown as ``last_error``.
+    """
+
+    def __init__(self, directory: Path, zone: ZoneInfo, *, kept: timedelta = timedelta(days=30)) -> None:
+        self.directory = directory
+        self._zone = zone
+        self._kept = kept
+        self._schedules: dict[date, dict[str, Any]] = {}
+        self.last_error: str | None = None
+        """Why the last write failed; None while the disk takes files."""
+        self.failed_writes = 0
+
+    def publish(self, status: dict[str, object], schedule: Iterable[dict[str, object]]) -> None:
+        """Make ``status`` the latest, and enter ``schedule`` into the files of its days.
+
+        Each entry of ``schedule`` has a time under ``start`` or ``at`` (aware datetime or ISO text); an entry of the
+        same time replaces the earlier one. A day's file is rewritten only when an entry of it changed.
+        Raises: ValueError, TypeError: an entry without a time, or a value that JSON cannot hold.
+        """
+        self._write(self.directory / CURRENT_STATE, status)
+        changed: set[date] = set()
+        for entry in schedule:
+            readable = plain(entry)
+            moment = _moment_of(readable)
+            day = local_date(moment, self._zone)
+            entries = self._entries_of(day)
+            if entries.get(moment.isoformat()) != readable:
+                entries[moment.isoformat()] = readable
+                changed.add(day)
+        for day in sorted(changed):
+            entries = self._schedules[day]
+            content = {"day": day, "zone": str(self._zone), "entries": [entries[at] for at in sorted(entries)]}
+            self._write(self._day_file(_SCHEDULE, day), content)
+        for day in sorted(self._schedules)[:-3]:  # yesterday, today and tomorrow stay at hand
+            del self._schedules[day]
+
+    def write_energy_of(self, day: date, quarters: Sequence[EnergySlot]) -> None:
+        """Rewrite the energy file of the local ``day`` from all its finished ``quarters``."""
+        totals: dict[str, object] = {name: sum(getattr(slot, name) for slot in quarters) for name in _TOTALS}
+        for name in ("cost", "baseline_cost"):
+            known = [value for slot in quarters if (value := getattr(slot, name)) is not None]
+            totals[name] = sum(known) if known else None
+            totals[f"{name}_quarters"] = len(known)
+        content = {
+            "day": day,
+            "zone": str(self._zone),
+            "units": "energy Wh, + in the direction its name says; money in the price's currency, + is a cost",
+            "until": quarters[-1].start + MTU if quarters else None,
+            "measured_quarters": sum(slot.coverage for slot in quarters),
+            "totals": totals,
+            "quarters": [_readable_quarter(slot, self._zone) for slot in quarters],
+        }
+        self._write(self._day_file(_ENERGY, day), content)
+
+    def prune(self, now: datetime) -> int:
+        """Remove the files of days older than the retention, and leftovers of writes cut short; return how many."""
+        oldest = local_date(now - self._kept, self._zone)
+        removed = 0
+        for folder, prefix in (_ENERGY, _SCHEDULE):
+            for file in (self.directory / folder).glob(f"{prefix}*.json"):
+                try:
+                    day = date.fromisoformat(file.stem.removeprefix(prefix))
+                except ValueError:
+                    continue  # not a name of ours: not ours to remove
+                if day < oldest:
+                    file.unlink(missing_ok=True)
+                    removed += 1
+        for folder in (CURRENT_STATE.parent.name, _ENERGY[0], _SCHEDULE[0]):
+            for file in (self.directory / folder).glob(".*.json.*.tmp"):
+                file.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _day_file(self, kind: tuple[str, str], day: date) -> Path:
+        folder, prefix = kind
+        return self.directory / folder / f"{prefix}{day.isoformat()}.json"
+
+    def _entries_of(self, day: date) -> dict[str, Any]:
+        """Return the entries of ``day`` by their time; after a restart, those that are on disk."""
+        if day not in self._schedules:
+            self._schedules[day] = {}
+            path = self._day_file(_SCHEDULE, day)
+            try:
+                stored = json.loads(path.read_text(encoding="utf-8"))["entries"]
+                self._schedules[day] = {_moment_of(entry).isoformat(): entry for entry in stored}
+            except FileNotFoundError:
+                pass
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                _log.warning("%s: not readable (%s): written anew", path, error)
+        return self._schedules[day]
+
+    def _write(self, path: Path, value: object) -> None:
+        try:
+            write_json_atomically(path, value)
+        except StorageError as error:
+            self.failed_writes += 1
+            if self.last_error is None:
+                _log.error("%s", error)
+            self.last_error = str(error)
+        else:
+            self.last_error = None
+
+
+def _moment_of(entry: Mapping[str, Any]) -> datetime:
+    text = entry.get("start", entry.get("at"))
+    if not isinstance(text, str):
+        raise ValueError(f"schedule entry without a time under 'start' or 'at': {dict(entry)!r:.120}")
+    return require_utc(datetime.fromisoformat(text))
+
+
+def _readable_quarter(slot: EnergySlot, zone: ZoneInfo) -> dict[str, Any]:
+    values = {field.name: getattr(slot, field.name) for field in dataclasses.fields(slot) if field.name != "start"}
+    rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in values.items()}
+    return {"start": slot.start, "local": slot.start.astimezone(zone).isoformat(), **rounded}

@@ -1,0 +1,106 @@
+"""``hems run`` and ``hems test``: the coordinator itself, and one decision cycle of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hems.cli.exit_codes import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``hems run`` and ``hems test``."""
+
+    @app.command()
+    def run(
+        config: Annotated[Path | None, typer.Option(help="The configuration to use.")] = None,
+        live: Annotated[
+            bool | None, typer.Option("--live/--log", help="Live screen or log lines; by default what the output is.")
+        ] = None,
+    ) -> None:
+        """Run the Master Coordinator until it is stopped (Ctrl-C)."""
+        raise typer.Exit(run_coordinator(config, live=live))
+
+    @app.command()
+    def test(
+        config: Annotated[Path | None, typer.Option(help="The configuration to use.")] = None,
+        execute: Annotated[bool, typer.Option("--execute", help="Carry it out, prove it, and undo it.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    ) -> None:
+        """Run one whole decision cycle; writes nothing to the inverter unless --execute is given."""
+        raise typer.Exit(test_cycle(config, execute=execute, as_json=as_json))
+
+
+def run_coordinator(config: Path | None, *, live: bool | None) -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    from hems.adapters.logging_setup import LoggingOptions, configure_logging
+    from hems.composition.service import run_service
+    from hems.composition.tools import load
+
+    loaded = load(config)
+    show_live = sys.stdout.isatty() if live is None else live
+    close_logs = configure_logging(
+        LoggingOptions(
+            directory=loaded.logs,
+            keep_days=loaded.settings.logging.keep_days,
+            debug=loaded.settings.debug.enabled,
+            console=not show_live,
+        )
+    )
+    try:
+        if show_live:
+            from hems.cli.live import LiveScreen
+
+            with LiveScreen(loaded.zone) as screen:
+                asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show)))
+        else:
+            asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop)))
+    finally:
+        close_logs()
+    print("The Master Coordinator has stopped; the inverter is back in self-use.")
+    return ExitCode.OK
+
+
+async def _until_signalled(work: Callable[[asyncio.Event], Any]) -> None:
+    """Run ``work`` until a first signal asks it to stop; a second one ends the program at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def ask_to_stop() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    for number in signals:
+        loop.add_signal_handler(number, ask_to_stop)
+    await work(stop)
+
+
+def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:
+    """Run one decision cycle and print what it found; return the exit code."""
+    from hems.composition.tools import load
+    from hems.composition.trial import run_trial
+
+    def tell(line: str) -> None:
+        if not as_json:
+            print(line)
+
+    report = asyncio.run(run_trial(load(config), execute=execute, progress=tell))
+    if as_json:
+        print(json.dumps(report.document, indent=2))
+    else:
+        from rich.console import Console
+
+        from hems.cli.status_view import status_view
+
+        Console().print(status_view(report.document, report.zone))
+        print(report.summary)
+    return ExitCode.OK if report.succeeded else ExitCode.UNREACHABLE

@@ -1,0 +1,285 @@
+"""One household: a coordinator and all it conducts, on any clock, any inverter and any source of prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from hems.adapters.process_figures import ProcessMeter
+from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
+from hems.adapters.storage.json_files import JsonFiles
+from hems.adapters.storage.sqlite_store import SqliteStore
+from hems.composition.figures import FigureBoard
+from hems.composition.settings import minutes, multi_factor_options_of
+from hems.composition.status_file import FAST_CHARGE_FILE
+from hems.composition.tools import Loaded
+from hems.config.battery import explain_window, site_spec
+from hems.coordination.action_executor_manager import ActionExecutorManager, ActionOptions
+from hems.coordination.data_collection_manager import CollectionOptions, DataCollectionManager
+from hems.coordination.decision_engine_manager import DecisionEngineManager, DecisionOptions
+from hems.coordination.energy_ledger import EnergyLedger, LedgerOptions
+from hems.coordination.enhanced_data_collector import EnhancedDataCollector
+from hems.coordination.events import EventLog
+from hems.coordination.fast_charge_controller import FastChargeController, FastChargeOptions
+from hems.coordination.health import HealthMonitor
+from hems.coordination.master_coordinator import CoordinatorOptions, MasterCoordinator, Parts
+from hems.coordination.price_service import PriceService
+from hems.coordination.safety_guard import SafetyGuard
+from hems.coordination.status import build_status
+from hems.decision.arbiter import ArbiterOptions
+from hems.decision.multi_factor_engine import MultiFactorEngine
+from hems.decision.stability import StabilityOptions
+from hems.domain.errors import WrongBatteryWindow
+from hems.domain.record import EnergySlot
+from hems.domain.site import SiteSpec
+from hems.domain.time_grid import local_date, local_day_bounds
+from hems.planning.self_use import SelfUseHouse
+from hems.ports.clock import Clock
+from hems.ports.inverter import Inverter, InverterConnector
+from hems.safety.envelope import SafetyOptions, SafetySupervisor
+from hems.safety.plausibility_options import PlausibilityOptions
+
+log = structlog.get_logger(__name__)
+
+SOC_RATE_MAX_C = PlausibilityOptions().soc_rate_c
+"""A simulated house that lives faster than the clock charges as much faster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a household stands in: time, disk, inverter, prices."""
+
+    clock: Clock
+    store: SqliteStore
+    files: JsonFiles
+    connector: InverterConnector
+    prices: PriceService
+
+
+class Household:
+    """Builds the coordinator and keeps its outward face: status, energy files, figures, retention."""
+
+    def __init__(
+        self, loaded: Loaded, around: Surroundings, on_cycle: Callable[[Household], None] | None = None
+    ) -> None:
+        """``on_cycle`` is called after every cycle, for a live screen or an observer."""
+        self._loaded = loaded
+        self._around = around
+        self._on_cycle = on_cycle
+        self._battery_label: str | None = None
+        self._pruned_on: str | None = None
+        settings, clock, store = loaded.settings, around.clock, around.store
+        events = EventLog(clock, store)
+        self._figures = FigureBoard(store, settings)
+        self.collector = EnhancedDataCollector(around.connector, clock, self._on_opened)
+        collection = DataCollectionManager(
+            self.collector,
+            clock,
+            CollectionOptions(
+                poll_interval_s=settings.inverter.poll_interval_seconds,
+                sample_interval_s=settings.coordinator.data_collection_interval_seconds,
+            ),
+        )
+        fast_charge = FastChargeController(
+            FileFastChargeInbox(loaded.data / FAST_CHARGE_FILE),
+            FastChargeOptions(
+                capacity_wh=1000.0 * settings.battery_management.capacity_kwh,
+                charge_power_w=settings.charging.max_power,
+            ),
+        )
+        decisions = DecisionEngineManager(
+            [MultiFactorEngine(multi_factor_options_of(settings))],
+            fast_charge,
+            around.prices,
+            DecisionOptions(
+                interval=minutes(settings.coordinator.decision_interval_minutes),
+                arbiter=ArbiterOptions(
+                    stability=StabilityOptions(min_mode=minutes(settings.coordinator.min_mode_minutes))
+                ),
+            ),
+        )
+        actions = ActionExecutorManager(
+            clock,
+            store,
+            ActionOptions(daily_write_budget=settings.inverter.daily_write_budget, zone=loaded.zone),
+            events.add,
+        )
+        parts = Parts(
+            clock=clock,
+            collection=collection,
+            safety=SafetyGuard(self._new_supervisor, store, events),
+            decisions=decisions,
+            actions=actions,
+            fast_charge=fast_charge,
+            prices=around.prices,
+            health=HealthMonitor(clock, store, ProcessMeter().read),
+            events=events,
+            store=store,
+        )
+        options = CoordinatorOptions(
+            poll_interval=timedelta(seconds=settings.inverter.poll_interval_seconds),
+            health_interval=minutes(settings.coordinator.health_check_interval_minutes),
+            emergency_soc_pct=settings.charging.emergency_soc,
+        )
+        self.coordinator = MasterCoordinator(parts, options, self._after_cycle)
+        if store.notice is not None:
+            events.add("storage", "error", store.notice)
+
+    # -- when the inverter is opened ---------------------------------------------------------------------------
+
+    async def _on_opened(self, inverter: Inverter) -> None:
+        """Recognise the battery, then hand the writer to the executor.
+
+        Raises: WrongBatteryWindow: at the first opening only; later a running house keeps the window it has.
+        """
+        parts = self.coordinator.parts
+        limits = await inverter.read_battery_limits()
+        try:
+            found = explain_window(self._loaded.settings, limits)
+        except WrongBatteryWindow as error:
+            if parts.safety.spec is None:
+                raise
+            parts.events.add("battery_window", "error", f"{error}; the window found before is kept")
+        else:
+            for note in found.notes:
+                parts.events.add("battery_window", "warning", note)
+            self._battery_label = found.label
+            spec = site_spec(self._loaded.settings, found.window)
+            parts.safety.configure(spec)
+            self._open_ledger(spec, inverter)
+        parts.actions.attach(inverter)
+
+    def _open_ledger(self, spec: SiteSpec, inverter: Inverter) -> None:
+        if self.coordinator.parts.ledger is not None:
+            return
+        window = spec.window
+        nominal_v = (window.voltage_min_v + window.voltage_max_v) / 2
+        rated_w = inverter.identity.rated_power_w or float("inf")
+        house = SelfUseHouse(
+            capacity_wh=spec.battery_capacity_wh,
+            soc_min_pct=spec.soc_min_pct,
+            soc_max_pct=100.0,
+            charge_max_w=min(rated_w, window.charge_current_max_a * nominal_v),
+            discharge_max_w=min(rated_w, window.discharge_current_max_a * nominal_v),
+        )
+        ledger = EnergyLedger(LedgerOptions(house=house), self._on_quarter)
+        ledger.load(self._around.store)
+        self.coordinator.parts.ledger = ledger
+
+    def _new_supervisor(self, spec: SiteSpec, latched: object | None) -> SafetySupervisor:
+        settings = self._loaded.settings
+        options = SafetyOptions(
+            communication_lost_after=timedelta(seconds=settings.inverter.communication_lost_after_seconds),
+            release_after=timedelta(seconds=settings.safety.release_after_seconds),
+            plausibility=PlausibilityOptions(
+                debounce_samples=settings.safety.soc_debounce_samples,
+                debounce_time=timedelta(seconds=settings.safety.soc_debounce_seconds),
+                soc_rate_c=SOC_RATE_MAX_C * (settings.simulator.speed if settings.inverter.is_simulated else 1.0),
+            ),
+        )
+        return SafetySupervisor(spec, options, saved=latched, now=self._around.clock.now())
+
+    # -- after each quarter and each cycle ---------------------------------------------------------------------
+
+    def _on_quarter(self, slot: EnergySlot) -> None:
+        store, zone = self._around.store, self._loaded.zone
+        store.add_energy(slot)
+        day = local_date(slot.start, zone)
+        start, end = local_day_bounds(day, zone)
+        quarters = {kept.start: kept for kept in store.energy_between(start, end)} | {slot.start: slot}
+        self._around.files.write_energy_of(day, [quarters[at] for at in sorted(quarters)])
+        self._figures.invalidate()
+
+    def _after_cycle(self, coordinator: MasterCoordinator, news: bool) -> None:
+        now = self._around.clock.now()
+        if news:
+            self._around.files.publish(self.status(), self._schedule())
+            self._prune(now)
+        if self._on_cycle is not None:
+            self._on_cycle(self)
+
+    def _prune(self, now: datetime) -> None:
+        today = local_date(now, self._loaded.zone).isoformat()
+        if today != self._pruned_on:
+            self._pruned_on = today
+            self._around.store.prune(now)
+            self._around.files.prune(now)
+
+    def _schedule(self) -> list[dict[str, object]]:
+        decision = self.coordinator.parts.decisions.last
+        if decision is None:
+            return []
+        return [
+            {
+                "at": decision.at,
+                "mode": decision.mode.value,
+                "power_w": decision.command.power_w,
+                "target_soc_pct": decision.command.target_soc_pct,
+                "until": decision.command.expires_at if decision.mode.is_forced else None,
+                "source": decision.source,
+                "confidence_pct": round(decision.confidence_pct, 1),
+                "reason": decision.reason,
+            }
+        ]
+
+    # -- status ------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Return the status document of now."""
+        now, prices = self._around.clock.now(), self._around.prices
+        context = prices.price_context(now)
+        extra = {
+            "battery": self._battery(),
+            "price": {
+                "price_per_mwh": context.price_per_mwh,
+                "currency": context.currency,
+                "origin": context.origin.value if context.origin is not None else None,
+                "import_per_kwh": context.import_per_kwh,
+                "export_per_kwh": context.export_per_kwh,
+            },
+            "price_slots": self._price_slots(now),
+            "metrics": self._figures.read(now),
+            "storage": self._storage(),
+        }
+        return build_status(self.coordinator, self.collector.inverter, extra)
+
+    def _battery(self) -> dict[str, Any] | None:
+        spec = self.coordinator.parts.safety.spec
+        if spec is None:
+            return None
+        window = spec.window
+        return {
+            "recognised_as": self._battery_label,
+            "capacity_wh": spec.battery_capacity_wh,
+            "voltage_v": [window.voltage_min_v, window.voltage_max_v],
+            "charge_current_max_a": window.charge_current_max_a,
+            "discharge_current_max_a": window.discharge_current_max_a,
+            "temperature_max_c": window.temperature_max_c,
+        }
+
+    def _price_slots(self, now: datetime) -> list[dict[str, Any]]:
+        today = local_date(now, self._loaded.zone)
+        start, _ = local_day_bounds(today, self._loaded.zone)
+        _, end = local_day_bounds(today + timedelta(days=1), self._loaded.zone)
+        return [
+            {
+                "start": slot.start.isoformat().replace("+00:00", "Z"),
+                "price_per_mwh": slot.price_per_mwh,
+                "origin": slot.origin.value,
+            }
+            for slot in self._around.prices.prices_between(start, end)
+        ]
+
+    def _storage(self) -> dict[str, Any]:
+        stats = self._around.store.stats()
+        return {
+            "queued": stats.queued,
+            "dropped": stats.dropped,
+            "failed_commits": stats.failed_commits,
+            "file_mb": round(stats.file_bytes / 1e6, 2),
+            "last_error": stats.last_error or self._around.files.last_error,
+        }

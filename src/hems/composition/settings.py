@@ -1,0 +1,122 @@
+"""From what the owner configured to each component's own options. Pure mapping; nothing is opened here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from hems.adapters.prices.registry import create_price_source
+from hems.adapters.tariffs.registry import create_tariff
+from hems.config.factors import FallingFactor, RisingFactor
+from hems.config.models import Configuration
+from hems.coordination.price_service import PriceService, PriceServiceOptions
+from hems.decision.factors import Band, FactorRule
+from hems.decision.multi_factor_engine import MultiFactorOptions
+from hems.domain.decision import FactorName
+from hems.ports.clock import Clock
+from hems.ports.prices import PriceArchive, PriceSource, Tariff
+
+SETTLEMENT_ZONE = "Europe/Warsaw"
+"""PSE's delivery day is a Polish day, wherever the house stands."""
+
+
+def multi_factor_options_of(settings: Configuration) -> MultiFactorOptions:
+    """Return the score's bands, weights and thresholds."""
+    factors = settings.coordinator.factors
+    names = (FactorName.PRICE, FactorName.BATTERY, FactorName.PV, FactorName.CONSUMPTION)
+    sections: tuple[RisingFactor | FallingFactor, ...] = (
+        factors.price,
+        factors.battery,
+        factors.pv,
+        factors.consumption,
+    )
+    total = math.fsum(section.weight for section in sections)
+    price, battery, pv, consumption = (
+        _factor_rule(name, section, total) for name, section in zip(names, sections, strict=True)
+    )
+    thresholds = settings.coordinator.charging_thresholds
+    return MultiFactorOptions(
+        price=price,
+        battery=battery,
+        pv=pv,
+        consumption=consumption,
+        start_score=thresholds.start_charging_score,
+        stop_score=thresholds.stop_charging_score,
+        emergency_soc_pct=settings.charging.emergency_soc,
+        charge_power_w=settings.charging.max_power,
+        target_soc_pct=settings.charging.target_soc,
+    )
+
+
+def tariff_of(settings: Configuration) -> Tariff:
+    """Return the household's tariff."""
+    prices, tariff = settings.prices, settings.prices.tariff
+    if tariff.kind == "fixed":
+        return create_tariff(
+            "fixed",
+            {
+                "import_per_kwh": tariff.fixed_import_per_kwh,
+                "export_per_kwh": tariff.fixed_export_per_kwh,
+                "currency": prices.currency,
+            },
+        )
+    return create_tariff(
+        tariff.kind,
+        {
+            "currency": prices.currency,
+            "seller_margin_per_kwh": tariff.seller_margin_per_kwh,
+            "excise_per_kwh": tariff.excise_per_kwh,
+            "vat_pct": tariff.vat_pct,
+            "network_per_kwh": tariff.network_per_kwh,
+            "floor_negative_market": tariff.floor_negative_market,
+            "export_multiplier": tariff.export_multiplier,
+            "export_negative_counts_as_zero": tariff.export_negative_counts_as_zero,
+        },
+    )
+
+
+def price_source_of(settings: Configuration, clock: Clock) -> PriceSource:
+    """Return the configured publisher of prices."""
+    pse = settings.prices.pse
+    options = {"base_url": str(pse.base_url), "timeout_s": pse.timeout_seconds, "page_size": pse.page_size}
+    return create_price_source(settings.prices.source, options, clock)
+
+
+def price_service_options_of(settings: Configuration) -> PriceServiceOptions:
+    """Return when prices are asked for."""
+    return PriceServiceOptions(
+        zone=ZoneInfo(SETTLEMENT_ZONE),
+        currency=settings.prices.currency,
+        first_fetch_time=settings.prices.first_fetch_time,
+    )
+
+
+@asynccontextmanager
+async def price_service_of(
+    settings: Configuration, archive: PriceArchive, tariff: Tariff, clock: Clock
+) -> AsyncIterator[PriceService]:
+    """Yield the price service; its connection is let go at the end."""
+    source = price_source_of(settings, clock)
+    try:
+        yield PriceService(source, archive, tariff, clock, price_service_options_of(settings))
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def minutes(value: float) -> timedelta:
+    """Return ``value`` minutes."""
+    return timedelta(minutes=value)
+
+
+def _factor_rule(name: FactorName, section: RisingFactor | FallingFactor, weights_total: float) -> FactorRule:
+    """Return the rule; weights are divided by their sum, which the configuration holds near enough to 1."""
+    if isinstance(section, RisingFactor):
+        bands = tuple(Band(up_to=band.up_to, points=band.points) for band in section.bands)
+    else:
+        bands = tuple(Band(at_least=band.at_least, points=band.points) for band in section.bands)
+    return FactorRule(name=name, weight=section.weight / weights_total, bands=bands, otherwise=section.otherwise)

@@ -1,0 +1,132 @@
+"""The energy ledger's sums, and how they survive a restart as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from hems.domain.prices import PriceOrigin, RetailPrice
+from hems.domain.time_grid import require_utc
+
+STATE_FORMAT = 1
+
+
+@dataclass(slots=True)
+class Point:
+    """One poll in which all four powers were known [W]; SoC [%] may be unknown."""
+
+    at: datetime
+    pv_w: float
+    load_w: float
+    grid_w: float
+    battery_w: float
+    soc_pct: float | None
+
+    def on_the_way_to(self, other: Point, at: datetime) -> Point:
+        """Return the point at ``at`` of the straight line to ``other``."""
+        share = (at - self.at) / (other.at - self.at)
+        soc_pct = self.soc_pct
+        if soc_pct is not None and other.soc_pct is not None:
+            soc_pct += (other.soc_pct - soc_pct) * share
+        return Point(
+            at,
+            self.pv_w + (other.pv_w - self.pv_w) * share,
+            self.load_w + (other.load_w - self.load_w) * share,
+            self.grid_w + (other.grid_w - self.grid_w) * share,
+            self.battery_w + (other.battery_w - self.battery_w) * share,
+            soc_pct,
+        )
+
+
+@dataclass(slots=True)
+class Counterfactual:
+    """A self-use house inside one quarter; ``covered_s`` tells whether it ran for all that was measured."""
+
+    stored_wh: float | None = None
+    start_wh: float | None = None
+    import_wh: float = 0.0
+    export_wh: float = 0.0
+    covered_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Quarter:
+    """The open quarter's sums [Wh, s]."""
+
+    start: datetime
+    covered_s: float = 0.0
+    forced_s: float = 0.0
+    pv_wh: float = 0.0
+    load_wh: float = 0.0
+    import_wh: float = 0.0
+    export_wh: float = 0.0
+    charge_wh: float = 0.0
+    discharge_wh: float = 0.0
+    soc_start_pct: float | None = None
+    soc_end_pct: float | None = None
+
+
+def areas_of_line(first_w: float, last_w: float) -> tuple[float, float]:
+    """Return twice the mean of the positive and of the negative part of a straight line, both >= 0."""
+    if first_w >= 0.0 and last_w >= 0.0:
+        return first_w + last_w, 0.0
+    if first_w <= 0.0 and last_w <= 0.0:
+        return 0.0, -(first_w + last_w)
+    span = abs(first_w) + abs(last_w)
+    high, low = max(first_w, last_w), min(first_w, last_w)
+    return high * high / span, low * low / span
+
+
+def jsonable(part: Any) -> dict[str, object] | None:
+    if part is None:
+        return None
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(part).items()}
+
+
+class RestoredState:
+    """A stored state with its types back. Raises: KeyError, TypeError, ValueError: it is not one."""
+
+    def __init__(self, state: object) -> None:
+        if not isinstance(state, Mapping) or state["format"] != STATE_FORMAT:
+            raise ValueError("another format")
+        self.capacity_wh = float(state["capacity_wh"])
+        self.last: Point | None = _part(Point, state["last"])
+        self.last_soc_pct = _number(state["last_soc_pct"])
+        self.soc_before_gap = _number(state["soc_before_gap"])
+        self.forced = bool(state["forced"])
+        self.quarter: Quarter | None = _part(Quarter, state["quarter"])
+        self.baseline: Counterfactual = _part(Counterfactual, state["baseline"]) or Counterfactual()
+        self.shadow: Counterfactual = _part(Counterfactual, state["shadow"]) or Counterfactual()
+        self.prices: dict[datetime, RetailPrice] = {}
+        for stored in state["prices"]:
+            price = RetailPrice(
+                start=require_utc(datetime.fromisoformat(stored["start"])),
+                import_per_kwh=float(stored["import_per_kwh"]),
+                export_per_kwh=float(stored["export_per_kwh"]),
+                origin=PriceOrigin(stored["origin"]),
+            )
+            self.prices[price.start] = price
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, found {value!r}")
+    return float(value)
+
+
+def _part(cls: type[Any], data: object) -> Any:
+    if data is None:
+        return None
+    if not isinstance(data, Mapping):
+        raise TypeError(f"expected a {cls.__name__}, found {data!r:.60}")
+    values = {
+        field.name: require_utc(datetime.fromisoformat(data[field.name]))
+        if field.name in {"at", "start"}
+        else _number(data[field.name])
+        for field in fields(cls)
+    }
+    return cls(**values)
