@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hems.decision.explanation import command_of
@@ -56,6 +56,7 @@ def at_most(power_w: float, bound_w: float) -> bool:
     return power_w <= bound_w
 
 
+@settings(max_examples=500)
 @given(commands, envelopes())
 def test_the_gate_never_exceeds_the_bounds(command: Command, envelope: SafetyEnvelope) -> None:
     result, bounds = command_of(narrow_to_envelope(command, envelope)), envelope.bounds
@@ -73,6 +74,7 @@ def test_the_gate_never_exceeds_the_bounds(command: Command, envelope: SafetyEnv
         assert at_most(result.power_w, bounds.forced_discharge_max_w)
 
 
+@settings(max_examples=500)
 @given(commands, envelopes())
 def test_the_gate_never_exceeds_the_request(command: Command, envelope: SafetyEnvelope) -> None:
     result = command_of(narrow_to_envelope(command, envelope))

@@ -58,7 +58,9 @@ class ToyHouse:
                 **(readings | {"battery__soc_pct": filtered.battery.soc_pct}),
             )
             self._take(arbitrate(known, [MultiFactorEngine().propose(known)], envelope, ArbiterOptions()).command, at)
-        wanted = self.active or Command(mode=Mode.SELF_USE, expires_at=at)
+        # A protective mode ends with its cause: only a charge is anybody's wish here.
+        wish = self.active if self.mode is Mode.CHARGE else None
+        wanted = wish or Command(mode=Mode.SELF_USE, expires_at=at)
         self._take(protective_command(envelope) or command_of(narrow_to_envelope(wanted, envelope)), at)
         self._move_energy()
         self.history.append((at, self.mode, self.soc, envelope))

@@ -337,6 +337,24 @@ def test_the_quarter_under_way_is_the_first() -> None:
     scenario(story)
 
 
+def test_estimates_learn_from_new_prices() -> None:
+    async def story() -> None:
+        archive = MemoryArchive()
+        for back in range(3, 6):
+            archive.save_prices(Market.DAY_AHEAD, day_series(MONDAY - timedelta(days=back), lambda _: 100.0), "s")
+        house = House("2026-11-16 08:00", archive)
+        thursday = local_day_bounds(date(2026, 11, 19), WARSAW)
+        house.service.load()
+        before = house.service.prices_between(*thursday)
+        assert [slot.price_per_mwh for slot in before] == pytest.approx([100.0] * 96)
+        await house.service.fetch_due()
+        after = house.service.prices_between(*thursday)
+        assert {slot.origin for slot in after} == {PriceOrigin.SIMILAR_DAY}
+        assert all(slot.price_per_mwh != pytest.approx(100.0) for slot in after)
+
+    scenario(story)
+
+
 def test_days_on_end_cost_little_and_stay_small() -> None:
     async def story() -> None:
         house = House("2026-09-01 00:00")

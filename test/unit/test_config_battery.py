@@ -68,6 +68,20 @@ def test_auto_takes_the_reported_window_of_a_high_voltage_stack_with_careful_tem
     assert window.temperature_max_c == 50.0
 
 
+def test_auto_takes_a_battery_of_another_make_as_the_inverter_describes_it() -> None:
+    reported = ReportedBatteryLimits(
+        voltage_min_v=620.0,
+        voltage_max_v=760.0,
+        charge_current_max_a=20.0,
+        discharge_current_max_a=22.0,
+        measured_voltage_v=700.0,
+    )
+    window = resolve_window(configured(), reported)
+    assert (window.voltage_min_v, window.voltage_max_v) == (620.0, 760.0)
+    assert (window.charge_current_max_a, window.discharge_current_max_a) == (20.0, 22.0)
+    assert window.temperature_max_c == 50.0
+
+
 @pytest.mark.parametrize(
     ("battery", "reported", "low", "high", "current"),
     [
@@ -147,7 +161,7 @@ def test_lynx_home_d_has_its_data_sheet_temperatures() -> None:
             "",
             "",
             ReportedBatteryLimits(measured_voltage_v=800.0, voltage_min_v=700.0, voltage_max_v=900.0),
-            "no known product fits: set the profile to custom",
+            "charging.safety_current_max: how fast the battery charges is unknown",
         ),
     ],
 )

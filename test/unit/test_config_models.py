@@ -117,10 +117,6 @@ def test_network_price_is_the_sum_of_its_named_parts() -> None:
             "prices: {tariff: {kind: fixed, fixed_export_per_kwh: 0.2}}\n",
             "fixed_import_per_kwh: required, because kind",
         ),
-        (
-            "safety: {snapshot_max_age_seconds: 8}\n",
-            "must be at least two polls of inverter.poll_interval_seconds (10 s)",
-        ),
     ],
 )
 def test_contradiction_is_refused_at_its_key(more: str, refusal: str) -> None:

@@ -115,8 +115,9 @@ STEADY = [
     (CHARGE, True, -60.0, SELF_USE, Mode.SELF_USE),  # the clock was set back
     (CHARGE, False, 5.0, SELF_USE, Mode.SELF_USE),  # a person's charge that is over
     (replace(CHARGE, target_soc_pct=50.0), True, 5.0, SELF_USE, Mode.SELF_USE),  # reached its target
-    (DISCHARGE, False, 5.0, SELF_USE, Mode.DISCHARGE),
-    (replace(DISCHARGE, target_soc_pct=50.0), False, 5.0, SELF_USE, Mode.SELF_USE),
+    (DISCHARGE, False, 5.0, SELF_USE, Mode.SELF_USE),
+    (Command(mode=Mode.STANDBY, expires_at=SOON), False, 5.0, SELF_USE, Mode.SELF_USE),  # safety let go
+    (Command(mode=Mode.STANDBY, expires_at=SOON), False, 5.0, CHARGE, Mode.CHARGE),
     (replace(CHARGE, expires_at=NOON), True, 5.0, SELF_USE, Mode.SELF_USE),
 ]
 

@@ -72,6 +72,18 @@ def test_every_reachable_total_is_exact() -> None:
             assert result.charging_after is ((charging or starts) and not stops)
 
 
+def test_a_threshold_is_met_in_spite_of_float_arithmetic() -> None:
+    """1 + 1 + 0 + 28 is 30 points, which floats make 30.000000000000004: the charge has to stop all the same."""
+    options = MultiFactorOptions(
+        price=replace(DEFAULT_PRICE, weight=0.01),
+        battery=replace(DEFAULT_BATTERY, weight=0.10),
+        pv=replace(DEFAULT_PV, weight=0.61),
+        consumption=replace(DEFAULT_CONSUMPTION, weight=0.28),
+    )
+    result = score(inputs(100.0, 80.0, 3000.0, 3000.0), True, options)
+    assert (result.total, result.action) == (30.0, ScoreAction.STOP_CHARGING)
+
+
 def with_total(total: float, charging: bool) -> ScoreResult:
     """Score one moment whose price alone makes the total."""
     price = FactorRule(name=FactorName.PRICE, weight=1.0, bands=(Band(up_to=1e9, points=total),), otherwise=0.0)

@@ -212,8 +212,9 @@ def test_a_loop_that_shuts_down_is_not_kept_alive_by_the_owner() -> None:
         device.meddle = lambda _request, _reply: None
         async with on_udp(device) as (_, host):
             bus = LibraryBus(LinkOptions(host=host, retry=FAST), SystemClock())
-            _task = asyncio.create_task(bus.read(100, 1, unit=ET))
+            orphan = asyncio.create_task(bus.read(100, 1, unit=ET))
             await asyncio.sleep(0.03)
+            assert not orphan.done()
 
     started = time.monotonic()
     asyncio.run(main())

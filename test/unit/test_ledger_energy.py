@@ -257,6 +257,41 @@ def test_a_clock_set_back_does_not_stop_the_ledger_or_cover_more_than_a_quarter(
     assert closed[0].coverage == 1.0
 
 
+def test_a_clock_set_back_over_a_boundary_closes_the_quarter_it_leaves() -> None:
+    book = ledger()
+    minutes = timedelta(minutes=1)
+    run(book, every(10, T0 + 15 * minutes, T0 + 20 * minutes, load_w=600.0))
+    (left,) = book.observe(snapshot(T0 + 5 * minutes, load_w=600.0), None)
+    assert (left.start, left.coverage) == (T0 + MTU, pytest.approx(300 / 900))
+    (entered,) = run(book, every(10, T0 + 5 * minutes, T0 + 15 * minutes, load_w=600.0))
+    assert (entered.start, entered.coverage) == (T0, pytest.approx(600 / 900))
+
+
+def test_a_baseline_that_joins_late_settles_from_the_next_quarter_on() -> None:
+    book = ledger()
+    unknown = every(10, T0, T0 + timedelta(minutes=5), load_w=600.0, soc_pct=None)
+    known = every(10, T0 + timedelta(minutes=5, seconds=10), T0 + 2 * MTU, load_w=600.0, soc_pct=70.0)
+    first, second = run(book, unknown + known, forced=True)
+    assert first.cost is not None
+    assert (first.baseline_cost, first.baseline_soc_end_pct, first.decision_gain) == (None, None, None)
+    assert second.baseline_soc_end_pct is not None
+    assert second.decision_gain is not None
+
+
+def test_a_gain_counts_the_losses_of_the_battery() -> None:
+    lossy = replace(LOSSLESS, charge_efficiency=0.9, discharge_efficiency=0.8)
+    book = ledger(lossy)
+    # Without load or PV the shadow does nothing: the gain is the real battery's alone.
+    charged, discharged = (
+        run(book, every(10, start, start + MTU, load_w=0.0, battery_w=battery_w), forced=True)[0]
+        for start, battery_w in ((T0, -4000.0), (T0 + 2 * MTU, 4000.0))
+    )
+    value = charged.stored_value_per_kwh
+    assert value == pytest.approx(0.8 * 0.8)
+    assert charged.decision_gain == pytest.approx(-0.8 + 0.9 * value)
+    assert discharged.decision_gain == pytest.approx(0.4 - 1.0 / 0.8 * value)
+
+
 def test_a_restart_in_the_middle_changes_nothing() -> None:
     polls = every(10, T0, T0 + 3 * MTU, load_w=2500.0, pv_w=700.0, battery_w=-1000.0)
     whole = run(ledger(), polls, forced=True)
@@ -308,11 +343,11 @@ def test_observing_is_cheap() -> None:
     price = retail(T0)
     best = float("inf")
     for chunk in range(0, len(polls) - 400, 400):
-        began = time.perf_counter()
+        began = time.thread_time()  # not the wall: other processes must not fail this
         for one in polls[chunk : chunk + 400]:
             book.observe(one, price)
-        best = min(best, (time.perf_counter() - began) / 400)
-    assert best < 30e-6
+        best = min(best, (time.thread_time() - began) / 400)
+    assert best < 30e-6  # 9 microseconds on the machine it was written on
 
 
 def test_settlement_by_hand() -> None:

@@ -87,6 +87,13 @@ def test_a_charge_without_a_power_worth_asking_for_is_refused(power_w: float | N
     assert verdict.causes
 
 
+@pytest.mark.parametrize("mode", [Mode.CHARGE, Mode.DISCHARGE])
+@pytest.mark.parametrize("unusable", [float("nan"), -5.0, 0.0])
+def test_a_bound_that_is_no_power_bounds_to_zero(mode: Mode, unusable: float) -> None:
+    bounds = Bounds(forced_charge_max_w=unusable, forced_discharge_max_w=unusable)
+    assert isinstance(narrow_to_envelope(command(mode), envelope(bounds)), Refused)
+
+
 def test_an_expired_lease_is_refused() -> None:
     asked = Command(mode=Mode.CHARGE, expires_at=NOON, power_w=3000.0)
     verdict = narrow_to_envelope(asked, envelope(FREE))
@@ -115,6 +122,14 @@ def test_a_protective_command_is_a_lease_with_its_reason() -> None:
     assert protective is not None
     assert protective.expires_at > NOON
     assert "battery too hot: a reading" in protective.reason
+
+
+def test_the_mode_that_replaces_self_use_is_a_lease_and_a_narrowed_lease_is_not_prolonged() -> None:
+    past = Command(mode=Mode.SELF_USE, expires_at=NOON - timedelta(hours=1))
+    assert command_of(narrow_to_envelope(past, envelope(STOP_BATTERY))).expires_at > NOON
+    held = Command(mode=Mode.HOLD, expires_at=NOON + timedelta(minutes=1))
+    narrowed = command_of(narrow_to_envelope(held, envelope(STOP_CHARGE)))
+    assert (narrowed.mode, narrowed.expires_at) == (Mode.STANDBY, held.expires_at)
 
 
 def test_only_the_causes_that_concern_the_request_are_named() -> None:

@@ -276,6 +276,21 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, kind: str) -> None
         assert store.get_state("a") == 1
 
 
+def test_the_log_of_a_damaged_file_goes_aside_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "hems.sqlite3"
+    _damage(path, "pages overwritten")
+    # While another process has the file open, SQLite leaves its log in place: a new database must not find it.
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    with SqliteStore(StoreOptions(path=path)) as store:
+        assert store.notice is not None
+        store.put_state("a", 1)
+        assert (tmp_path / "hems.sqlite3.damaged-1-wal").exists()
+    other.close()
+    with SqliteStore(StoreOptions(path=path)) as store:
+        assert store.get_state("a") == 1
+
+
 def test_a_damaged_file_can_be_refused_instead(tmp_path: Path) -> None:
     path = tmp_path / "hems.sqlite3"
     _damage(path, "no database at all")

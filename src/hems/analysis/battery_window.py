@@ -104,11 +104,28 @@ def _choose_base(request: WindowRequest, evidence: BatteryEvidence) -> _Base:
 
 
 def _recognise_high_voltage(request: WindowRequest, evidence: BatteryEvidence) -> _Base:
-    """Return the reported window, cut to the products that could be connected, with careful temperatures."""
+    """Return the reported window, cut to the products that could be connected, with careful temperatures.
+
+    GoodWe inverters carry batteries of other makers too: where no product fits, the window is what was set in the
+    inverter for the connected battery.
+    """
     fitting = products_that_fit(evidence, request.modules)
-    if evidence.low_v is None or evidence.high_v is None or evidence.measured_v is None or not fitting:
+    if evidence.low_v is None or evidence.high_v is None:
+        if request.is_complete:
+            return _base_of_numbers(request)
         raise BatteryWindowMismatch(
-            PROFILE_KEY, f"auto cannot recognise the battery: {evidence.describe()}; {_advice(evidence, None)}"
+            PROFILE_KEY,
+            f"auto cannot recognise the battery: {evidence.describe()}; {_advice(evidence, None)}",
+        )
+    if not fitting:
+        return _Base(
+            label="battery of another make, as the inverter describes it",
+            low_v=evidence.low_v,
+            high_v=evidence.high_v,
+            current_max_a=None,
+            charge_temperature_min_c=CAREFUL_CHARGE_TEMPERATURE_MIN_C,
+            discharge_temperature_min_c=CAREFUL_DISCHARGE_TEMPERATURE_MIN_C,
+            temperature_max_c=CAREFUL_TEMPERATURE_MAX_C,
         )
     ranges = [product.voltage_range(size) for product, size in fitting]
     products = list({product.key: product for product, _ in fitting}.values())

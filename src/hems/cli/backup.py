@@ -31,9 +31,15 @@ def register(app: typer.Typer) -> None:
 
         settings = config or default_config_path()
         done = _with_progress(data_directory(config), file, settings if settings.exists() else None, force=force)
-        typer.echo(f"{done.path}: {done.size_bytes / 1e6:.1f} MB, {len(done.contents)} files, checked")
+        typer.echo(
+            f"{done.path}: {done.size_bytes / 1e6:.2f} MB, checked; holds {', '.join(done.contents[:3])}{_more(done)}"
+        )
         if done.path.suffix != ".sqlite3":
             typer.echo(f"To restore: stop the service, then: tar -xzf {done.path} -C <the project's directory>")
+
+
+def _more(done: Backup) -> str:
+    return f" and {len(done.contents) - 3} more" if len(done.contents) > 3 else ""
 
 
 def _with_progress(directory: Path, file: Path, config: Path | None, *, force: bool) -> Backup:
@@ -45,13 +51,16 @@ def _with_progress(directory: Path, file: Path, config: Path | None, *, force: b
 
     clock = SystemClock()
     began = clock.monotonic()
-    with Progress(
-        *Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("backup", total=1.0, visible=False)
+    bar = Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    task = bar.add_task("backup", total=1.0)
 
-        def show(what: str, share: float) -> None:
-            slow = clock.monotonic() - began > SHOW_PROGRESS_AFTER_S
-            bar.update(task, description=what, completed=share, visible=slow)
+    def show(what: str, share: float) -> None:
+        if clock.monotonic() - began > SHOW_PROGRESS_AFTER_S:
+            bar.start()  # not before: a quick backup prints its result and nothing else
+            bar.update(task, description=what, completed=share)
 
+    try:
         return make_backup(directory, file, config=config, overwrite=force, progress=show)
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from hems.cli.exit_codes import ExitCode
+from hems.cli.quiet_logs import logs_beside_the_output
 
 
 def register(app: typer.Typer) -> None:
@@ -93,7 +94,8 @@ def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:
         if not as_json:
             print(line)
 
-    report = asyncio.run(run_trial(load(config), execute=execute, progress=tell))
+    with logs_beside_the_output():
+        report = asyncio.run(run_trial(load(config), execute=execute, progress=tell))
     if as_json:
         print(json.dumps(report.document, indent=2))
     else:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 from zoneinfo import ZoneInfo
 
-import structlog
 import typer
 
 from hems.analysis.price_analyzer import DaySummary, negative_stretches, summarise_day
+from hems.cli.quiet_logs import logs_beside_the_output
 from hems.domain.errors import PricesUnavailable
 from hems.domain.prices import PriceOrigin, PriceSeries
 from hems.domain.time_grid import local_day_bounds
@@ -88,7 +86,7 @@ async def _show(day_text: str | None, config: Path | None, *, as_json: bool) -> 
     from hems.composition.tools import open_price_tools
 
     opened: AbstractAsyncContextManager[PriceTools] = open_price_tools(config)
-    with _logs_beside_the_output():
+    with logs_beside_the_output():
         async with opened as tools:
             today = tools.service.today()
             day = parse_day(day_text, today)
@@ -103,20 +101,6 @@ async def _show(day_text: str | None, config: Path | None, *, as_json: bool) -> 
     console.print(as_table(shown))
     for note in shown.notes:
         console.print(note, markup=False, highlight=False)
-
-
-@contextmanager
-def _logs_beside_the_output() -> Iterator[None]:
-    """Keep log lines out of what is printed: warnings are told in the notes, errors go to stderr."""
-    before = structlog.get_config()
-    structlog.configure(
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-    )
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 def parse_day(text: str | None, today: date) -> date:

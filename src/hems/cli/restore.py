@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hems.cli.exit_codes import ExitCode
+from hems.cli.quiet_logs import logs_beside_the_output
 from hems.domain.command import AlreadySo, Applied, CommandResult, NotConfirmed, Rejected, Unreachable
 
 
@@ -27,7 +28,8 @@ def register(app: typer.Typer) -> None:
 
         from hems.composition.restore import restore_inverter
 
-        result = asyncio.run(restore_inverter(config, host=host, port=port, progress=typer.echo))
+        with logs_beside_the_output():
+            result = asyncio.run(restore_inverter(config, host=host, port=port, progress=typer.echo))
         typer.echo(_sentence(result))
         raise typer.Exit(_code(result))
 

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from hems.adapters.clock import SystemClock
+from hems.cli.exit_codes import ExitCode
 from hems.domain.errors import PermanentError
 from hems.domain.units import kw_from_w, wh_from_kwh
 from hems.simulation.battery import BATTERY_SPECS
@@ -26,7 +27,6 @@ from hems.simulation.simulated_inverter import SimulatedInverter, SimulatorOptio
 
 STATUS_EVERY_S = 10.0
 LIVE_EVERY_S = 1.0
-USAGE_ERROR = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
             asyncio.run(_serve(options))
         except (ValueError, PermanentError) as error:
             typer.echo(f"hems simulate: {error}", err=True)
-            raise typer.Exit(USAGE_ERROR) from None
+            raise typer.Exit(ExitCode.USAGE) from None
 
 
 def _parse_start(text: str) -> datetime:

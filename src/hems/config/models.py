@@ -239,9 +239,6 @@ class SafetySettings(Section):
     soc_debounce_seconds: Seconds = Field(
         default=30, ge=0, le=600, description="How long a jump of the state of charge must last to be believed."
     )
-    snapshot_max_age_seconds: Seconds = Field(
-        default=30, ge=5, le=600, description="A reading older than this counts as unknown, and unknown never forces."
-    )
 
 
 class SiteSettings(Section):
@@ -331,9 +328,6 @@ class Configuration(Section):
                 if getattr(charging, key) == "auto"
             )
         least = 2 * self.inverter.poll_interval_seconds
-        if self.safety.snapshot_max_age_seconds < least:
-            reason = f"must be at least two polls of inverter.poll_interval_seconds ({least:g} s)"
-            faults.append(("safety.snapshot_max_age_seconds", reason))
         if faults:
             refuse(*faults)
         return self

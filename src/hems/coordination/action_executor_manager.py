@@ -161,7 +161,7 @@ class ActionExecutorManager:
         result = await inverter.apply(command, purpose)
         writes = inverter.register_writes - before
         self._count_writes(writes)
-        self._settle(command, result, now)
+        self._settle(command, purpose, result, now)
         return self._record(now, purpose, command, result, writes)
 
     async def end_lease(self, purpose: WritePurpose, reason: str, now: datetime) -> ActionRecord:
@@ -188,17 +188,8 @@ class ActionExecutorManager:
             self._refutations = 0
         if proof is not Proof.REFUTED or before is Proof.REFUTED:
             return None if proof is before else proof
-        self._refutations += 1
         self._uncertain = True
-        self._alarm("not_confirmed", "warning", self._verification.detail)
-        if self._refutations >= 2:
-            self._paused_until = now + REFUSAL_PAUSE
-            self._alarm(
-                "not_obeyed",
-                "error",
-                f"the inverter does not do as told ({self._verification.detail}); "
-                f"no forced mode before {self._paused_until.astimezone(self._options.zone):%H:%M}",
-            )
+        self._note_disobedience(self._verification.detail, now)
         return proof
 
     async def shut_down(self, attempts: int = 3) -> CommandResult:
@@ -248,31 +239,46 @@ class ActionExecutorManager:
         self._settings_saved = True
         return None
 
-    def _settle(self, command: Command, result: CommandResult, now: datetime) -> None:
+    def _settle(self, command: Command, purpose: WritePurpose, result: CommandResult, now: datetime) -> None:
         match result:
             case Applied() | AlreadySo():
                 self._uncertain = False
-                self._change_to(command if command.mode.is_forced else None, now)
+                self._change_to(command if command.mode.is_forced else None, purpose, now)
                 self._verification = Verification(command=command, applied_at=now)
             case Rejected():
-                self._change_to(None, now)
+                self._change_to(None, purpose, now)
                 self._verification = None
                 self._uncertain = False
                 self._alarm("rejected", "warning", f"{command.mode.value} was refused: {result.detail}")
             case NotConfirmed() | Unreachable():
-                self._change_to(None, now)
+                self._change_to(None, purpose, now)
                 self._verification = None
                 self._uncertain = True
-                log.warning("command not confirmed", mode=command.mode.value, detail=result.detail)
+                if isinstance(result, NotConfirmed) and command.mode.is_forced:
+                    self._note_disobedience(f"{command.mode.value}: {result.detail}", now)
+                else:
+                    log.warning("command not confirmed", mode=command.mode.value, detail=result.detail)
             case _:
                 assert_never(result)
 
-    def _change_to(self, command: Command | None, now: datetime) -> None:
-        """Note the lease in force; only another mode starts a new run time."""
+    def _note_disobedience(self, detail: str, now: datetime) -> None:
+        """Tell it; from the second time in a row on, let forced commands rest."""
+        self._refutations += 1
+        self._alarm("not_confirmed", "warning", detail)
+        if self._refutations < 2:
+            return
+        self._paused_until = now + REFUSAL_PAUSE
+        until = f"{self._paused_until.astimezone(self._options.zone):%H:%M}"
+        self._alarm(
+            "not_obeyed", "error", f"the inverter does not do as told ({detail}); no forced mode before {until}"
+        )
+
+    def _change_to(self, command: Command | None, purpose: WritePurpose, now: datetime) -> None:
+        """Note the lease in force; another mode starts a new run time, unless safety chose it: that binds no strategy."""
         before = self._active.mode if self._active is not None else Mode.SELF_USE
         after = command.mode if command is not None else Mode.SELF_USE
         if before is not after:
-            self._active_since = now
+            self._active_since = None if purpose is WritePurpose.SAFETY else now
         self._active = command
 
     def _record(

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hems.coordination.ledger_state import (
+    SECONDS_PER_HOUR,
     STATE_FORMAT,
     Counterfactual,
+    Learnt,
     Point,
     Quarter,
     RestoredState,
@@ -38,7 +40,6 @@ from hems.ports.storage import RecordStore
 _log = logging.getLogger(__name__)
 
 STATE_KEY = "energy_ledger"
-_SECONDS_PER_HOUR = 3600.0
 _EVER = timedelta(days=3650)
 _MTU_S = MTU.total_seconds()
 _WH_PER_KWH = 1000.0
@@ -73,6 +74,8 @@ class EnergyLedger:
         self._baseline = Counterfactual()
         self._shadow = Counterfactual()
         self._soc_before_gap: float | None = None
+        self._learnt = Learnt()
+        self._set_houses()
 
     @property
     def baseline_soc_pct(self) -> float | None:
@@ -166,7 +169,13 @@ class EnergyLedger:
             raise RuntimeError("no quarter is open")
         return self._quarter
 
+    def _set_houses(self) -> None:
+        """Make the self-use houses from what has been learnt: one with modelled losses, one with none of its own."""
+        self._modelled = self._learnt.improve(self._house)
+        self._measured = replace(self._modelled, inverter_efficiency=1.0, idle_w=0.0)
+
     def _open(self, start: datetime, first: Point) -> None:
+        self._set_houses()
         soc_pct = first.soc_pct if first.soc_pct is not None else self._last_soc_pct
         self._quarter = Quarter(start, soc_start_pct=soc_pct, soc_end_pct=soc_pct)
         stored_wh = None if soc_pct is None else self._house.stored_wh(soc_pct)
@@ -178,7 +187,7 @@ class EnergyLedger:
         seconds = (b.at - a.at).total_seconds()
         if seconds <= 0.0:
             return
-        half_h = seconds / _SECONDS_PER_HOUR / 2.0
+        half_h = seconds / SECONDS_PER_HOUR / 2.0
         quarter.covered_s += seconds
         if self._forced:
             quarter.forced_s += seconds
@@ -194,20 +203,32 @@ class EnergyLedger:
             quarter.soc_end_pct = b.soc_pct
             if quarter.soc_start_pct is None:
                 quarter.soc_start_pct = b.soc_pct
-        load_w, pv_w = (a.load_w + b.load_w) / 2.0, (a.pv_w + b.pv_w) / 2.0
-        self._run(self._baseline, load_w, pv_w, seconds)
-        self._run(self._shadow, load_w, pv_w, seconds)
+        self._run_alongside(a, b, seconds)
 
-    def _run(self, house: Counterfactual, load_w: float, pv_w: float, seconds: float) -> None:
-        if house.stored_wh is None:
-            return
-        step = self._house.step(house.stored_wh, load_w, pv_w, seconds)
-        house.stored_wh = step.stored_wh
-        house.covered_s += seconds
-        if step.grid_w >= 0.0:
-            house.import_wh += step.grid_w * seconds / _SECONDS_PER_HOUR
-        else:
-            house.export_wh -= step.grid_w * seconds / _SECONDS_PER_HOUR
+    def _run_alongside(self, a: Point, b: Point, seconds: float) -> None:
+        """Let both counterfactual houses live through the interval.
+
+        While the real house is in self-use itself, its measured losses are theirs too: otherwise a coordinator that
+        does nothing would seem to save or lose by every percent that the model is off. While something is forced the
+        real losses are of the coordinator's making, and those of the model stand in.
+        """
+        load_w, pv_w = (a.load_w + b.load_w) / 2.0, (a.pv_w + b.pv_w) / 2.0
+        house = self._modelled
+        if not self._forced:
+            battery_w = (a.battery_w + b.battery_w) / 2.0
+            loss_w = pv_w + battery_w + (a.grid_w + b.grid_w) / 2.0 - load_w
+            self._learnt.add(pv_w, battery_w, loss_w, seconds)
+            house, load_w = self._measured, max(0.0, load_w + loss_w)
+        for beside in (self._baseline, self._shadow):
+            if beside.stored_wh is None:
+                continue
+            step = house.step(beside.stored_wh, load_w, pv_w, seconds)
+            beside.stored_wh = step.stored_wh
+            beside.covered_s += seconds
+            if step.grid_w >= 0.0:
+                beside.import_wh += step.grid_w * seconds / SECONDS_PER_HOUR
+            else:
+                beside.export_wh -= step.grid_w * seconds / SECONDS_PER_HOUR
 
     def _break(self, at: datetime) -> tuple[EnergySlot, ...]:
         """End what was being measured: close the quarter unless ``at`` is still inside it."""
@@ -297,6 +318,7 @@ class EnergyLedger:
             "quarter": jsonable(self._quarter),
             "baseline": jsonable(self._baseline),
             "shadow": jsonable(self._shadow),
+            "learnt": jsonable(self._learnt),
             "prices": [jsonable(price) for _, price in sorted(self._prices.items())],
         }
 
@@ -345,7 +367,8 @@ class EnergyLedger:
             return False
         self._last, self._last_soc_pct, self._forced = taken.last, taken.last_soc_pct, taken.forced
         self._quarter, self._baseline, self._shadow = taken.quarter, taken.baseline, taken.shadow
-        self._soc_before_gap, self._prices = taken.soc_before_gap, taken.prices
+        self._soc_before_gap, self._prices, self._learnt = taken.soc_before_gap, taken.prices, taken.learnt
+        self._set_houses()
         return True
 
 

@@ -12,6 +12,9 @@ from hems.ports.storage import RecordStore
 
 UPTIME_KEY = "uptime"
 
+SHORTEST_MEASURE_S = 30.0
+"""Processor use over less than this is that of starting up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFigures:
@@ -59,9 +62,9 @@ class HealthMonitor:
         """
         mark, cpu_s = self._clock.monotonic(), self._meter().cpu_s
         elapsed_s = mark - self._cpu_mark[0]
-        if elapsed_s > 0:
+        if elapsed_s >= SHORTEST_MEASURE_S:
             self._cpu_share_pct = 100.0 * (cpu_s - self._cpu_mark[1]) / elapsed_s
-        self._cpu_mark = (mark, cpu_s)
+            self._cpu_mark = (mark, cpu_s)
         self._store.put_state(
             UPTIME_KEY,
             {"first_start_at": self._first_start_at.isoformat(), "able_s": self._earlier_able_s + self._able_s},

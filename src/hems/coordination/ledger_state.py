@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from hems.domain.prices import PriceOrigin, RetailPrice
 from hems.domain.time_grid import require_utc
+from hems.planning.self_use import SelfUseHouse
 
 STATE_FORMAT = 1
+SECONDS_PER_HOUR = 3600.0
+
+ENOUGH_CONVERTED_WH = 2000.0
+"""Below this the losses of a few watts drown in the meters' steps, and the stated efficiency holds."""
+
+FORGET_BEYOND_WH = 300_000.0
+"""About a month of a house: then the past weighs half, so that a new meter or firmware is learnt too."""
+
+CONVERSION_LOSS_MAX = 0.15
+"""More is no inverter's loss but a meter's error, which must not make the yardstick poor."""
 
 
 @dataclass(slots=True)
@@ -49,6 +60,42 @@ class Counterfactual:
     import_wh: float = 0.0
     export_wh: float = 0.0
     covered_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What the real house showed while it was in self-use: its losses, and the powers its battery takes and gives."""
+
+    seconds: float = 0.0
+    loss_wh: float = 0.0
+    converted_wh: float = 0.0
+    charge_seen_w: float = 0.0
+    discharge_seen_w: float = 0.0
+
+    def add(self, pv_w: float, battery_w: float, loss_w: float, seconds: float) -> None:
+        """Take note of an interval of self-use."""
+        hours = seconds / SECONDS_PER_HOUR
+        self.seconds += seconds
+        self.loss_wh += loss_w * hours
+        self.converted_wh += max(0.0, pv_w + battery_w) * hours
+        self.charge_seen_w = max(self.charge_seen_w, -battery_w)
+        self.discharge_seen_w = max(self.discharge_seen_w, battery_w)
+        if self.converted_wh > FORGET_BEYOND_WH:
+            self.seconds, self.loss_wh, self.converted_wh = self.seconds / 2, self.loss_wh / 2, self.converted_wh / 2
+
+    def improve(self, house: SelfUseHouse) -> SelfUseHouse:
+        """Return ``house`` with the conversion loss that was measured, and at least the powers that were seen."""
+        efficiency = house.inverter_efficiency
+        if self.converted_wh >= ENOUGH_CONVERTED_WH:
+            idle_wh = house.idle_w * self.seconds / SECONDS_PER_HOUR
+            share = (self.loss_wh - idle_wh) / self.converted_wh
+            efficiency = 1.0 - min(max(share, 0.0), CONVERSION_LOSS_MAX)
+        return replace(
+            house,
+            inverter_efficiency=efficiency,
+            charge_max_w=max(house.charge_max_w, self.charge_seen_w),
+            discharge_max_w=max(house.discharge_max_w, self.discharge_seen_w),
+        )
 
 
 @dataclass(slots=True)
@@ -99,6 +146,7 @@ class RestoredState:
         self.quarter: Quarter | None = _part(Quarter, state["quarter"])
         self.baseline: Counterfactual = _part(Counterfactual, state["baseline"]) or Counterfactual()
         self.shadow: Counterfactual = _part(Counterfactual, state["shadow"]) or Counterfactual()
+        self.learnt: Learnt = _part(Learnt, state["learnt"]) or Learnt()
         self.prices: dict[datetime, RetailPrice] = {}
         for stored in state["prices"]:
             price = RetailPrice(

@@ -157,6 +157,7 @@ class MasterCoordinator:
         released = changed and self.envelope is not None and bool(self.envelope.causes - envelope.causes)
         self.envelope, self.snapshot = envelope, snapshot
         is_fresh = raw is not None
+        await self._end_what_is_over(snapshot, now)
         await self._protect(envelope, snapshot, now, is_fresh=is_fresh)
         if is_fresh and parts.ledger is not None:
             parts.ledger.observe(snapshot, parts.prices.retail(now), forced=parts.actions.active is not None)
@@ -212,20 +213,23 @@ class MasterCoordinator:
         self._silent_write_at = now + self.options.silent_write_interval
         return True
 
+    async def _end_what_is_over(self, snapshot: SiteSnapshot, now: datetime) -> None:
+        actions = self.parts.actions
+        active = actions.active
+        if active is not None and now >= active.expires_at:
+            await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
+        elif active is not None and actions.target_reached(snapshot):
+            await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
+
     async def _follow_up(self, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool) -> None:
-        """Prove what is in force, end what is over, and see whether someone else changed it."""
+        """Prove what is in force, and see whether someone else changed it."""
         actions = self.parts.actions
         if is_fresh:
             proof = actions.observe(snapshot, now)
             self._news = self._news or proof is Proof.CONFIRMED
             if proof is Proof.REFUTED:
                 self._wake = Trigger.VERIFICATION_FAILED
-        active = actions.active
-        if active is not None and now >= active.expires_at:
-            await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
-        elif active is not None and actions.target_reached(snapshot):
-            await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
-        elif is_fresh and (self._next_control_check_at is None or now >= self._next_control_check_at):
+        if is_fresh and (self._next_control_check_at is None or now >= self._next_control_check_at):
             self._next_control_check_at = now + self.options.control_check_interval
             record = await actions.reconcile(now)
             if record is not None:

@@ -106,7 +106,7 @@ class SafetyGuard:
         held = frozenset(cause.value for cause in envelope.causes)
         for violation in envelope.violations:
             if violation.cause.value not in self._told:
-                self._events.add(violation.cause.value, "error" if violation.latches else "warning", violation.detail)
+                self._events.add(violation.cause.value, "warning" if violation.latches else "info", violation.detail)
         for cause in sorted(self._told - held):
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
         self._told = held

@@ -1,6 +1,7 @@
-"""Anti-flapping: a mode that a strategy chose runs for a minimum time before a strategy may change it.
+"""Anti-flapping: a strategy's charge, and the self-use after it, run for a minimum time before a strategy ends them.
 
-Emergencies and persons pass, safety is not asked, and what is unknown or has reached its target ends at once.
+Emergencies and persons pass, safety is not asked, and what is unknown or has reached its target ends at once. Any other
+lease in force is a person's or safety's: once nobody asks for it any more it is not kept.
 """
 
 from __future__ import annotations
@@ -65,11 +66,7 @@ def _must_end(context: DecisionContext, winner: Proposal) -> bool:
         return True
     if winner.score is not None and winner.score.action is ScoreAction.UNKNOWN:
         return True
-    if active.mode is Mode.CHARGE and not context.charging:
-        return True  # a person's charge that is over: nobody asks for it any more
+    if not context.charging:
+        return True  # not a strategy's own: nobody asks for it any more
     soc_pct, target_pct = context.snapshot.battery.soc_pct, active.target_soc_pct
-    if target_pct is None:
-        return False
-    if soc_pct is None:
-        return True
-    return soc_pct >= target_pct if active.mode is Mode.CHARGE else soc_pct <= target_pct
+    return target_pct is not None and (soc_pct is None or soc_pct >= target_pct)

@@ -105,7 +105,7 @@ class EtBlocks:
     def _encode_running(self) -> bytes:
         device = self._device
         house, conditions = device.house, device.conditions
-        flow, grid, battery = house.flow, house.grid, house.battery
+        flow, grid = house.flow, house.grid
         phases = house.spec.phases
         upper = phases == 3  # L2 and L3 exist
         volts = grid.voltage_v
@@ -131,11 +131,6 @@ class EtBlocks:
         (pv, pv_day), (exp, exp_day), (imp, imp_day), (load, load_day), (chg, chg_day), (dis, dis_day) = (
             device.energies()
         )
-        seen = battery is not None and not conditions.bms_missing
-        battery_v = round(battery.voltage_v * 10.0) if battery is not None else 0
-        battery_i = round(battery.current_a * 10.0) if battery is not None else 0
-        battery_w = round(battery.power_w) if battery is not None else 0
-        battery_mode = 0 if not seen else 2 if battery_w > 5 else 3 if battery_w < -5 else 1
         data = _RUNNING_LAYOUT.encode(
             self._clock,
             round(panel_v * 10.0), current_word(p1_w, panel_v), string1,
@@ -151,12 +146,23 @@ class EtBlocks:
             l_word, l_word * upper, l_word * upper, round(backup_w), round(load_w),
             round(100.0 * backup_w / house.spec.rated_w),
             heat + 40, heat + 10, heat, 1, 3800, 1900,
-            battery_v, battery_i, battery_w, battery_mode,
+            *self._battery_words(),
             SAFETY_COUNTRY_POLAND, work_state(device), device.effective.work_mode,
             error_bits(device), pv, pv_day, exp, device.hours, exp_day, imp, imp_day, load, load_day,
             chg, chg_day, dis, dis_day, diagnose_bits(device),
         )  # fmt: skip
         return _blank(data, RUNNING, (35174, 35181), (35187, 35188)) if conditions.sentinels else data
+
+    def _battery_words(self) -> tuple[int, int, int, int]:
+        """Return voltage, current, power and mode (0 none, 1 standby, 2 discharge, 3 charge) of the battery."""
+        battery = self._device.house.battery
+        if battery is None:
+            return 0, 0, 0, 0
+        power_w = round(battery.power_w)
+        mode = 2 if power_w > 5 else 3 if power_w < -5 else 1
+        if self._device.conditions.bms_missing:
+            mode = 0
+        return round(battery.voltage_v * 10.0), round(battery.current_a * 10.0), power_w, mode
 
     def _encode_bms(self) -> bytes:
         device = self._device

@@ -220,21 +220,20 @@ class EtDevice(Device):
                 raise RegisterRefusal(ILLEGAL_VALUE) from None
 
     def _takes(self, register: int, word: int) -> bool:
+        """Return whether ``register`` takes ``word`` in the present state; plain ranges are checked already."""
         battery = self.house.battery
         lowest_target = _FAST_CHARGE_LEAD_PCT + (0 if battery is None else round(battery.soc_pct))
-        match register:  # literals, since a bare name would bind
-            case 47511:
-                return word in EMS_MODES
-            case 47000:
-                return word != 5 or self.model.platform_745  # self-use as a mode of its own came with platform 745
-            case 47545:
-                return word == 0 or self.bank.settings[FAST_CHARGE_SOC] >= lowest_target
-            case 47546:
-                return word >= min(lowest_target, 100)
-            case 45352:
-                return battery is None or word <= round(battery.voltage_max_v * 10.0)
-            case _:
-                return True
+        if register == EMS_MODE:
+            return word in EMS_MODES
+        if register == WORK_MODE:
+            return word != 5 or self.model.platform_745  # self-use as a mode of its own came with platform 745
+        if register == FAST_CHARGE:
+            return word == 0 or self.bank.settings[FAST_CHARGE_SOC] >= min(lowest_target, 100)
+        if register == FAST_CHARGE_SOC:
+            return word >= min(lowest_target, 100)
+        if register == CHARGE_VOLTAGE:
+            return battery is None or word <= round(battery.voltage_max_v * 10.0)
+        return True
 
     def reset_control(self) -> None:
         """Put EMS, work mode and fast charge back to plain self-use."""

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -161,8 +161,3 @@ def _shape_at(hour: float) -> float:
         if hour < high_h:
             return low + (high - low) * (hour - low_h) / (high_h - low_h)
     return _DAILY_SHAPE[-1][1]
-
-
-def from_epoch(epoch_s: float) -> datetime:
-    """Return the aware UTC instant ``epoch_s`` seconds after 1970."""
-    return datetime.fromtimestamp(epoch_s, UTC)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hems.simulation import goodwe_wire as wire
 from hems.simulation.registers import MeasuredBlock, RegisterBank
@@ -71,8 +71,7 @@ class _Replay(asyncio.DatagramProtocol):
         self._device = device
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)  # noqa: S101 - what a datagram endpoint gives
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         reply = self._device.handle_datagram(data)

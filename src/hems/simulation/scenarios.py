@@ -16,7 +16,6 @@ class Scenario:
     hour: float | None = None
     soc_pct: float | None = None
     cloudiness: float = 0.3
-    pv_share: float = 1.0
     load_share: float = 1.0
     ambient_c: float = 18.0
     battery_c: float | None = None

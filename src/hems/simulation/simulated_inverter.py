@@ -199,7 +199,7 @@ def _build_house(options: SimulatorOptions, model: InverterModel) -> House:
     site = options.site
     if options.pv is None:
         peak_w = options.pv_peak_w if options.pv_peak_w is not None else model.rated_w * 1.05
-        pv = solar(peak_w * scenario.pv_share, scenario.cloudiness, options.seed, site)
+        pv = solar(peak_w, scenario.cloudiness, options.seed, site)
     else:
         pv = as_profile(options.pv)
     if options.load is None:

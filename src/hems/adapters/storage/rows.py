@@ -59,9 +59,8 @@ def us_from_datetime(moment: datetime) -> int:
 
 
 def datetime_from_us(microseconds: int) -> datetime:
-    """Return the UTC moment of ``microseconds``, exactly until the year 2255."""
-    # Three times as fast as adding a timedelta; figures read 43,200 of them. A double holds it to 0.24 microseconds.
-    return datetime.fromtimestamp(microseconds / 1e6, UTC)
+    """Return the UTC moment of ``microseconds``."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 def is_complete(snapshot: SiteSnapshot) -> bool:

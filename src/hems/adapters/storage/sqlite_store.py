@@ -98,7 +98,11 @@ class SqliteStore:
         self.notice: str | None = None
         """What a person should know about how the file was found; None where all was well."""
         self._connection = self._open()
-        self._reader = StoreReader(options.path)
+        try:
+            self._reader = StoreReader(options.path)
+        except StorageError:
+            self._connection.close()
+            raise
         self._wake = threading.Condition()
         self._queue = WriteQueue(max_rows=options.max_queued_rows, max_bytes=options.max_queued_bytes)
         self._in_flight = Batch()

@@ -30,6 +30,7 @@ from hems.domain.site import Ability, Capabilities, ControlMethod, ReportedBatte
 from hems.ports.clock import Clock
 
 MIN_SOC_ADDRESS = 0x560
+_RUNTIME_LEAST = 83  # up to the power of the backup circuits
 _MODBUS_FROM = 30_000  # registers above lie in Modbus, those below are reached through AA55 [lib]
 _READ_RUNTIME, _RUNTIME = bytes.fromhex("010600"), bytes.fromhex("0186")
 _READ_SETTINGS, _SETTINGS = bytes.fromhex("010900"), bytes.fromhex("0189")
@@ -155,7 +156,8 @@ class EsInverter(GoodWeWriter):
 
 async def read_es_runtime(bus: RegisterBus) -> bytes:
     """Return the live data. Raises: BusError."""
-    return _long_enough(await bus.query(_READ_RUNTIME, _RUNTIME), ES_RUNTIME.count, "live data")
+    data = _long_enough(await bus.query(_READ_RUNTIME, _RUNTIME), _RUNTIME_LEAST, "live data")
+    return data.ljust(ES_RUNTIME.count, b"\xff")  # what an older firmware does not send is unknown
 
 
 async def read_es_settings(bus: RegisterBus) -> bytes:

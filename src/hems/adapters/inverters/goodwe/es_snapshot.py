@@ -8,6 +8,7 @@ from hems.adapters.inverters.goodwe.cross_check import doubt_balance
 from hems.adapters.inverters.goodwe.device_map import BATTERY_MODE_CHARGE, ES_RUNTIME, WORK_STATES_ES
 from hems.adapters.inverters.goodwe.readings import (
     battery_reading,
+    doubt_meter,
     energy_counters,
     grid_reading,
     inverter_reading,
@@ -33,11 +34,11 @@ def decode_es(at: datetime, data: bytes) -> SiteSnapshot:
     strings = (_string_power(values, 1), _string_power(values, 2))
     pv_w = sum_of_known(strings)
     grid_w, load_w = _grid_power(values), _load_power(values)
-    doubt = doubt_balance(pv_w, battery.power_w, grid_w, load_w)
+    doubt = doubt_meter(values) or doubt_balance(pv_w, battery.power_w, grid_w, load_w)
     if doubt:
         notes.append(doubt)
     trust = Quality.SUSPECT if doubt else Quality.GOOD
-    inverter = inverter_reading(at, values, WORK_STATES_ES, flags=read_flags(values, notes, meter_lost=False))
+    inverter = inverter_reading(at, values, WORK_STATES_ES, flags=read_flags(values, meter_lost=False))
     connected = {WorkState.ON_GRID: True, WorkState.OFF_GRID: False}.get(inverter.state) if inverter.state else None
 
     def quality(value: float | None, otherwise: Quality = trust) -> Quality:

@@ -18,6 +18,7 @@ from hems.adapters.inverters.goodwe.device_map import (
 from hems.adapters.inverters.goodwe.readings import (
     battery_reading,
     combine_batteries,
+    doubt_meter,
     energy_counters,
     grid_is_connected,
     grid_reading,
@@ -64,7 +65,7 @@ def decode_et(
     load_w, backup_w = _load(runtime, said)
     meter_answers = meter.get("meter_ok")
     doubt = doubt_grid_power(grid_w, meter.get("meter_w")) if meter_answers == 1 else None
-    doubt = doubt or doubt_balance(pv_w, battery.power_w, grid_w, load_w)
+    doubt = doubt or doubt_meter(runtime) or doubt_balance(pv_w, battery.power_w, grid_w, load_w)
     if doubt:
         said.append(doubt)
     trust = Quality.SUSPECT if doubt else Quality.GOOD
@@ -87,7 +88,7 @@ def decode_et(
             at,
             runtime,
             WORK_STATES_ET,
-            flags=read_flags(runtime, said, meter_lost=meter_answers == 0),
+            flags=read_flags(runtime, meter_lost=meter_answers == 0),
             clock=read_clock(blocks.runtime, zone),
         ),
         counters=energy_counters(runtime),

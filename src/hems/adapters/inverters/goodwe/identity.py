@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from goodwe.model import (  # type: ignore[import-untyped]
@@ -124,10 +125,13 @@ def parse_aa55(data: bytes) -> DeviceInfo:
 
 
 def rated_power_of_name(model: str, serial_number: str) -> float:
-    """Return the rated power [W] that a model name or serial number of the ES family states, or 0 where it does not.
+    """Return the rated power [W] that a model name or serial number states, or 0 where it does not.
 
-    GW5048D-ES is 5.0 kW at 48 V; a serial number begins with the same digits: 95048ESU....
+    GW17KT-DT is 17 kW, GW4200-NS 4.2 kW, GW5048D-ES 5.0 kW at 48 V; an ES serial number has the digits too: 95048ESU....
     """
+    kilowatts = re.match(r"GW(\d+(?:\.\d+)?)K", model.upper())
+    if kilowatts:
+        return float(kilowatts[1]) * 1000
     for name in (model.upper().removeprefix("GW"), serial_number[1:]):
         digits = name[:4]
         if digits.isdigit() and digits.endswith("48"):

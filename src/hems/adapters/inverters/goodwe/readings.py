@@ -168,15 +168,20 @@ def grid_is_connected(grid_mode: float | None) -> bool | None:
     return None if grid_mode is None else grid_mode == GRID_CONNECTED
 
 
-def read_flags(values: Values, notes: list[str], *, meter_lost: bool) -> frozenset[InverterFlag]:
+def read_flags(values: Values, *, meter_lost: bool) -> frozenset[InverterFlag]:
     """Return what the inverter says about itself in its diagnose bits."""
     diagnose = values.get("diagnose_bits")
-    if has_bit(diagnose, METER_REVERSED_BIT):
-        notes.append("the inverter says that its meter is connected the wrong way round")
     flags = {flag for position, flag in DIAGNOSE_FLAGS if has_bit(diagnose, position)} if diagnose else set()
     if meter_lost:
         flags.add(InverterFlag.METER_LOST)
     return frozenset(flags)
+
+
+def doubt_meter(values: Values) -> str | None:
+    """Return what the inverter itself holds against its meter, or None."""
+    if has_bit(values.get("diagnose_bits"), METER_REVERSED_BIT):
+        return "the inverter says that its meter is connected the wrong way round: turn its clamps"
+    return None
 
 
 def inverter_reading(

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Test the connection to the inverter: say what was found, or what to try. Reads only; changes nothing.
+
+    python3 test/inverter_test.py                     what the configuration file says
+    python3 test/inverter_test.py --host 192.168.1.50
+    python3 test/inverter_test.py --host simulator    the built-in simulated inverter
+
+Exit codes: 0 the inverter answers; 1 it does not; 2 the options or the configuration cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+try:
+    from hems.adapters.clock import SystemClock
+    from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
+    from hems.adapters.inverters.goodwe.connector import GoodWeInverter
+    from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
+    from hems.analysis.battery_profiles import BatteryEvidence, products_that_fit
+    from hems.config.loader import default_config_path, load_configuration
+    from hems.config.models import Configuration
+    from hems.domain.command import ControlState
+    from hems.domain.errors import ConfigurationError, HemsError
+    from hems.domain.readings import Quality, SiteSnapshot
+    from hems.domain.site import Ability, ReportedBatteryLimits
+    from hems.simulation.server import start_built_in
+    from hems.simulation.simulated_inverter import SimulatorOptions
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"The Python package {missing.name!r} is not installed for {sys.executable}.\n"
+        f"Set the program up with ./scripts/run.sh, then run: {ROOT / '.venv/bin/python'} {Path(__file__).name}"
+    )
+
+SIMULATOR = "simulator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What one visit to the inverter learnt."""
+
+    snapshot: SiteSnapshot
+    limits: ReportedBatteryLimits
+    control: ControlState
+    other_firmware_notes: Sequence[str]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the test and return the exit code."""
+    logging.disable(logging.WARNING)  # what matters is said below, in sentences
+    options = _parse(arguments)
+    try:
+        where, simulated = _where(options)
+    except ConfigurationError as error:
+        print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(_visit(where, simulated))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except HemsError as error:
+        print(f"✗ {_kind(error)}\n  {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--host", help=f"address or name of the inverter, or the word {SIMULATOR}")
+    parser.add_argument("--port", type=int, help="8899 is UDP, any other Modbus/TCP (usually 502)")
+    parser.add_argument("--family", help="auto, or ET, EH, BT, BH, ES, EM, BP, DT, MS, NS, XS")
+    parser.add_argument("--config", type=Path, help="configuration file; options given here go before it")
+    return parser.parse_args(arguments)
+
+
+def _where(given: argparse.Namespace) -> tuple[GoodWeOptions, SimulatorOptions | None]:
+    """Return where to look: the configuration file, and before it whatever was given on the command line."""
+    configuration = _configuration(given)
+    options = GoodWeOptions(host=given.host or SIMULATOR)
+    simulated = SimulatorOptions()
+    if configuration is not None:
+        inverter = configuration.inverter
+        options = GoodWeOptions(
+            host=inverter.ip_address,
+            port=inverter.port,
+            family=inverter.family,
+            control=inverter.control,
+            frame_gap_s=inverter.frame_gap_milliseconds / 1000,
+        )
+        options = replace(
+            options,
+            retry=replace(options.retry, timeout_s=inverter.request_timeout_seconds, retries=inverter.request_retries),
+        )
+        simulated = SimulatorOptions(model=configuration.simulator.model, soc_pct=configuration.simulator.initial_soc)
+    options = replace(
+        options,
+        host=given.host or options.host,
+        port=given.port or options.port,
+        family=given.family or options.family,
+    )
+    return options, simulated if options.host == SIMULATOR else None
+
+
+def _configuration(given: argparse.Namespace) -> Configuration | None:
+    """Return the configuration; without a file of its own a given host is enough."""
+    if given.config is not None:
+        return load_configuration(given.config)
+    path = default_config_path()
+    return None if given.host is not None else load_configuration(path)
+
+
+@asynccontextmanager
+async def _reachable(options: GoodWeOptions, simulated: SimulatorOptions | None) -> AsyncIterator[GoodWeOptions]:
+    """Start the simulated inverter where it is wanted, and say where it listens."""
+    if simulated is None:
+        yield options
+        return
+    server = await start_built_in(simulated, SystemClock())
+    try:
+        yield replace(options, host=server.host, port=8899, frame_gap_s=0.0)
+    finally:
+        await server.stop()
+
+
+async def _visit(options: GoodWeOptions, simulated: SimulatorOptions | None) -> int:
+    async with _reachable(options, simulated) as reachable:
+        place = "the built-in simulated inverter" if simulated else "the inverter"
+        print(f"Asking {place} at {reachable.link} ...")
+        inverter = await GoodWeConnector(reachable, SystemClock(), MemoryUserSettingsStore()).open()
+        try:
+            findings = Findings(
+                snapshot=await inverter.read_snapshot(),
+                limits=await inverter.read_battery_limits(),
+                control=await inverter.read_control(),
+                other_firmware_notes=inverter.remarks,
+            )
+        finally:
+            await inverter.close()
+    print("✓ It answers.\n")
+    for label, text in (*_device_lines(inverter), *_reading_lines(findings), *_control_lines(inverter, findings)):
+        print(f"  {label:<18}{text}")
+    for note in (*findings.other_firmware_notes, *findings.snapshot.notes):
+        print(f"  {'Note':<18}{note}")
+    return 0
+
+
+def _device_lines(inverter: GoodWeInverter) -> list[tuple[str, str]]:
+    identity = inverter.identity
+    rated = f"{identity.rated_power_w / 1000:g} kW" if identity.rated_power_w else "not reported"
+    return [
+        ("Model", f"{identity.model}, rated {rated}"),
+        ("Serial number", identity.serial_number),
+        ("Firmware", identity.firmware),
+        ("Family", identity.family),
+    ]
+
+
+def _reading_lines(findings: Findings) -> list[tuple[str, str]]:
+    snapshot, limits = findings.snapshot, findings.limits
+    battery, grid = snapshot.battery, snapshot.grid
+    voltages = " / ".join(_shown(voltage, "V", 1) for voltage in grid.voltage_v)
+    lines = [
+        ("PV", _shown(snapshot.pv.power_w, "W")),
+        ("Load", _shown(snapshot.load.power_w, "W")),
+        ("Grid", f"{_directed(grid.power_w, 'imports', 'exports')}, {voltages}, {_shown(grid.frequency_hz, 'Hz', 2)}"),
+    ]
+    if battery.quality is not Quality.MISSING:
+        measured = f"{_shown(battery.voltage_v, 'V', 1)}, {_shown(battery.temperature_c, '°C', 1)}"
+        flow = _directed(battery.power_w, "discharges", "charges")
+        lines.append(("Battery", f"SoC {_shown(battery.soc_pct, '%')}, {flow}, {measured}"))
+    if limits.voltage_min_v is not None and limits.voltage_max_v is not None:
+        currents = f"charge {_shown(limits.charge_current_max_a, 'A')}, "
+        currents += f"discharge {_shown(limits.discharge_current_max_a, 'A')}"
+        lines.append(("Battery limits", f"{limits.voltage_min_v:g} - {limits.voltage_max_v:g} V, {currents}"))
+        lines.append(("Battery profile", _profiles(limits)))
+    return lines
+
+
+def _profiles(limits: ReportedBatteryLimits) -> str:
+    """Return which profiles of battery_management.profile could be this battery."""
+    fitting = list(dict.fromkeys(product.key for product, _ in products_that_fit(BatteryEvidence.of(limits))))
+    if not fitting:
+        return "none of the known ones fits: set battery_management.profile to custom"
+    return f"{' or '.join(fitting)} (battery_management.profile)"
+
+
+def _control_lines(inverter: GoodWeInverter, findings: Findings) -> list[tuple[str, str]]:
+    capabilities, control = inverter.capabilities, findings.control
+    mode = "set from outside" if control.mode is None else control.mode.value.replace("_", " ")
+    lines = [("Control method", capabilities.control.value), ("Present mode", f"{mode} ({control.detail})")]
+    missing = [ability for ability in Ability if not capabilities.can(ability)]
+    reasons = dict.fromkeys(capabilities.why_not(ability) for ability in missing)
+    return lines + [("Cannot", reason) for reason in reasons]
+
+
+def _shown(value: float | None, unit: str, digits: int = 0) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f} {unit}"
+
+
+def _directed(power_w: float | None, positive: str, negative: str) -> str:
+    if power_w is None:
+        return "power unknown"
+    return f"{positive if power_w >= 0 else negative} {abs(power_w):.0f} W"
+
+
+def _kind(error: HemsError) -> str:
+    """Return the error's class in words."""
+    name = type(error).__name__
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip().capitalize() + ":"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
