@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from goodwe.dt import DT
+from goodwe.es import ES
 from goodwe.et import ET
+from goodwe.inverter import Inverter
 from goodwe.protocol import ProtocolResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hems.adapters.inverters.goodwe.device_map import ET_BMS, ET_METER, ET_RUNTIME
+from hems.adapters.inverters.goodwe.device_map import DT_METER, DT_RUNTIME, ES_RUNTIME, ET_BMS, ET_METER, ET_RUNTIME
 from hems.adapters.inverters.goodwe.et_snapshot import EtBlocks, decode_et
 from hems.adapters.inverters.goodwe.registers import Block
 
 AT = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
-LIBRARY = ET("127.0.0.1", 8899)
+LIBRARY: dict[Block, Inverter] = dict.fromkeys((ET_RUNTIME, ET_BMS, ET_METER), ET("127.0.0.1", 8899))
+LIBRARY |= dict.fromkeys((DT_RUNTIME, DT_METER), DT("127.0.0.1", 8899))
+LIBRARY[ES_RUNTIME] = ES("127.0.0.1", 8899)
 
 SAME = {
     ET_RUNTIME: {
@@ -54,13 +59,52 @@ SAME = {
         "cell_min_c": ("battery_min_cell_temp", 1),
     },
     ET_METER: {"meter_ok": ("meter_comm_status", 1), "meter_w": ("meter_active_power_total", -1)},
+    DT_RUNTIME: {
+        "pv1_v": ("vpv1", 1),
+        "pv1_a": ("ipv1", 1),
+        "pv2_v": ("vpv2", 1),
+        "pv2_a": ("ipv2", 1),
+        "grid1_v": ("vgrid1", 1),
+        "grid3_v": ("vgrid3", 1),
+        "ac_w": ("total_inverter_power", 1),
+        "work_mode": ("work_mode", 1),
+        "error_bits": ("error_codes", 1),
+        "inverter_c": ("temperature", 1),
+        "pv_wh": ("e_total", 1000),
+    },
+    DT_METER: {
+        "meter_w": ("meter_active_power", -1),
+        "export_wh": ("meter_e_total_exp", 1000),
+        "import_wh": ("meter_e_total_imp", 1000),
+        "meter_ok": ("meter_comm_status", 1),
+    },
+    ES_RUNTIME: {
+        "pv1_v": ("vpv1", 1),
+        "pv2_a": ("ipv2", 1),
+        "battery_v": ("vbattery1", 1),
+        "temperature_c": ("battery_temperature", 1),
+        "charge_limit_a": ("battery_charge_limit", 1),
+        "discharge_limit_a": ("battery_discharge_limit", 1),
+        "grid1_v": ("vgrid", 1),
+        "load_w": ("pload", 1),
+        "inverter_c": ("temperature", 1),
+        "error_bits": ("error_codes", 1),
+        "pv_wh": ("e_total", 1000),
+        "load_wh": ("e_load_total", 1000),
+        "backup_w": ("pback_up", 1),
+        "diagnose_bits": ("diagnose_result", 1),
+    },
 }
 
 
 def library_value(block: Block, data: bytes, name: str) -> float | None:
-    command = LIBRARY._read_command(block.address, block.count)
-    response = ProtocolResponse(b"\xaa\x55\xf7\x03" + bytes([len(data)]) + data + b"\0\0", command)
-    sensor = next(sensor for sensor in LIBRARY.sensors() if sensor.id_ == name)
+    inverter = LIBRARY[block]
+    if block is ES_RUNTIME:
+        response = ProtocolResponse(data, None)
+    else:
+        command = inverter._read_command(block.address, block.count)
+        response = ProtocolResponse(b"\xaa\x55\xf7\x03" + bytes([len(data)]) + data + b"\0\0", command)
+    sensor = next(sensor for sensor in inverter.sensors() if sensor.id_ == name)
     value: float | None = sensor.read(response)
     return value
 
@@ -69,7 +113,8 @@ def library_value(block: Block, data: bytes, name: str) -> float | None:
 @given(st.data())
 def test_same_values_as_the_library(data: st.DataObject) -> None:
     for block, names in SAME.items():
-        raw = data.draw(st.binary(min_size=2 * block.count, max_size=2 * block.count))
+        size = block.count if block is ES_RUNTIME else 2 * block.count
+        raw = data.draw(st.binary(min_size=size, max_size=size))
         ours = block.decode(raw)
         for name, (theirs, factor) in names.items():
             if ours[name] is not None:  # what we call unknown the library shows as 0, None or a full-scale number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,8 +68,7 @@ def test_a_quarter_of_self_use_by_hand() -> None:
     assert slot.start == T0
     assert slot.coverage == pytest.approx(1.0)
     assert (slot.load_wh, slot.discharge_wh, slot.import_wh) == pytest.approx((250.0, 250.0, 0.0))
-    assert slot.baseline_soc_start_pct == 50.0
-    assert slot.baseline_soc_end_pct == pytest.approx(47.5)
+    assert (slot.baseline_soc_start_pct, slot.baseline_soc_end_pct) == (50.0, 50.0)
     assert (slot.cost, slot.baseline_cost) == pytest.approx((0.0, 0.0))
     assert slot.decision_gain is None
     assert not slot.price_estimated
@@ -183,7 +182,7 @@ def test_a_gap_is_not_invented_and_the_baseline_follows_the_real_battery_over_it
 
 def test_over_a_gap_the_baseline_stays_in_its_window() -> None:
     book = ledger()
-    run(book, every(10, T0, T0 + timedelta(minutes=14), load_w=5000.0, battery_w=0.0, soc_pct=30.0))
+    run(book, every(10, T0, T0 + timedelta(minutes=14), load_w=5000.0, battery_w=0.0, soc_pct=30.0), forced=True)
     assert book.baseline_soc_pct == pytest.approx(30.0 - 5000 * 14 / 60 / 100)
     book.observe(snapshot(T0 + timedelta(hours=3), load_w=0.0, soc_pct=12.0), None)
     assert book.baseline_soc_pct == pytest.approx(10.0)
@@ -238,6 +237,7 @@ def test_a_house_without_a_battery_is_measured_too() -> None:
     )
     assert slot.import_wh == pytest.approx(250.0)
     assert slot.soc_end_pct is None
+    assert slot.baseline_cost == pytest.approx(0.2)
 
 
 def test_the_shadow_starts_from_the_real_soc_in_every_quarter() -> None:
@@ -308,9 +308,11 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
 def test_after_a_crash_an_old_state_does_not_replace_whole_quarters() -> None:
     store = MemoryStore()
     book = EnergyLedger(LedgerOptions(house=LOSSLESS), on_closed=store.add_energy)
-    run(book, every(10, T0, T0 + timedelta(minutes=5), load_w=2000.0, soc_pct=50.0))
+    run(book, every(10, T0, T0 + timedelta(minutes=5), load_w=2000.0, soc_pct=50.0), forced=True)
     book.save(store)
-    run(book, every(10, T0 + timedelta(minutes=5), T0 + timedelta(minutes=35), load_w=2000.0, soc_pct=50.0))
+    run(
+        book, every(10, T0 + timedelta(minutes=5), T0 + timedelta(minutes=35), load_w=2000.0, soc_pct=50.0), forced=True
+    )
     stored = dict(store.energy)
     assert len(stored) == 2
     again = EnergyLedger(LedgerOptions(house=LOSSLESS), on_closed=store.add_energy)
@@ -319,6 +321,52 @@ def test_after_a_crash_an_old_state_does_not_replace_whole_quarters() -> None:
     assert {start: store.energy[start] for start in stored} == stored
     assert store.energy[T0 + 2 * MTU].coverage == pytest.approx(300 / 900)
     assert again.baseline_soc_pct == pytest.approx(40.0)
+
+
+def test_doing_nothing_saves_nothing_whatever_the_house_loses() -> None:
+    # A house that loses 7 % and 45 W more than any model says, with a battery that is not what its data sheet says.
+    book, closed = ledger(SelfUseHouse(**{**asdict(LOSSLESS), "charge_max_w": 1000.0})), []
+    for n in range(4 * 90):
+        pv_w = 100.0 * (n % 60)
+        battery_w = 900.0 - 0.6 * pv_w
+        grid_w = 700.0 + 45.0 - 0.93 * (pv_w + battery_w)
+        at = T0 + n * 10 * SECOND
+        one = snapshot(at, load_w=700.0, pv_w=pv_w, battery_w=battery_w, grid_w=grid_w, soc_pct=50.0 + n // 30)
+        closed += book.observe(one, retail(at))
+    assert len(closed) == 3
+    for slot in closed:
+        assert slot.baseline_cost == pytest.approx(slot.cost)
+        assert slot.baseline_soc_end_pct == pytest.approx(slot.soc_end_pct)
+        assert slot.cost != 0.0
+
+
+def test_after_a_forced_charge_the_baseline_runs_on_until_both_are_alike() -> None:
+    book = ledger()
+    (charged,) = run(book, every(10, T0, T0 + MTU, load_w=1000.0, battery_w=-1000.0, soc_pct=50.0), forced=True)
+    assert charged.baseline_soc_end_pct == pytest.approx(47.5)
+    # Both in self-use again, the real one 2.5 % ahead: it stays ahead.
+    (apart,) = run(book, every(10, T0 + MTU, T0 + 2 * MTU, load_w=1000.0, battery_w=1000.0, soc_pct=50.0))
+    assert apart.baseline_soc_end_pct == pytest.approx(45.0)
+    assert apart.settled_lead_wh == 0.0
+    # The real battery comes to within one percent: what it is still ahead is settled, and then they are one.
+    later = every(10, T0 + 2 * MTU, T0 + 3 * MTU, load_w=1000.0, battery_w=0.0, grid_w=1000.0, soc_pct=45.5)
+    (met,) = run(book, later)
+    assert met.settled_lead_wh == pytest.approx(50.0, abs=5.0)
+    assert met.baseline_soc_end_pct == pytest.approx(45.5)
+    assert met.baseline_import_wh == pytest.approx(met.import_wh, abs=5.0)
+
+
+def test_what_the_house_showed_in_self_use_is_the_yardstick_while_something_is_forced() -> None:
+    book = ledger(SelfUseHouse(**{**asdict(LOSSLESS), "charge_max_w": 1000.0}))
+    # Three hours of self-use with 8 % lost in conversion and the battery charging with 3 kW.
+    sunny = {"pv_w": 5000.0, "battery_w": -3000.0, "load_w": 840.0, "grid_w": -1000.0}
+    run(book, every(10, T0, T0 + timedelta(hours=3), **sunny))
+    start = T0 + timedelta(hours=3)
+    forced = {"pv_w": 5000.0, "battery_w": 0.0, "load_w": 840.0, "grid_w": -3760.0}
+    *_, slot = run(book, every(10, start, start + 2 * MTU, **forced), forced=True)
+    # (5000 W - 840 / 0.92 - 3000 W) x 0.92 is left for export.
+    assert slot.baseline_export_wh == pytest.approx(1000.0 / 4, rel=1e-3)
+    assert slot.baseline_import_wh == 0.0
 
 
 @pytest.mark.parametrize("state", [None, "nonsense", {}, {"format": 99}, {"format": 1, "capacity_wh": "big"}])

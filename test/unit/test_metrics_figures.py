@@ -142,6 +142,12 @@ def test_f5_a_lead_at_the_start_is_not_earned_again() -> None:
     assert savings(slots, CAPACITY_WH, "PLN").value == pytest.approx(0.25)
 
 
+def test_f5_counts_a_lead_that_was_settled_on_the_way() -> None:
+    ahead = {"soc_start_pct": 50.0, "soc_end_pct": 51.0, "cost": 0.2}
+    met = {"soc_start_pct": 51.0, "soc_end_pct": 51.0, "baseline_soc_end_pct": 51.0, "settled_lead_wh": 100.0}
+    assert savings(run_of(ahead, met), CAPACITY_WH, "PLN").value == pytest.approx(-0.1 + 0.1 * 0.7)
+
+
 def test_f5_leaves_out_what_has_no_price_with_all_that_moved_in_it() -> None:
     unknown = {"cost": None, "baseline_cost": None, "soc_end_pct": 100.0, "charge_wh": 5000.0}
     filled = {"soc_start_pct": 100.0, "soc_end_pct": 100.0, "cost": 0.1, "baseline_cost": 0.3}

@@ -11,9 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from hems.adapters.storage.rows import row_of_cycle, row_of_energy, row_of_event, row_of_sample
+from hems.adapters.storage.backup import make_backup
+from hems.adapters.storage.rows import (
+    ENERGY_COLUMNS,
+    insert_sql,
+    row_of_cycle,
+    row_of_energy,
+    row_of_event,
+    row_of_sample,
+)
 from hems.adapters.storage.sqlite_reader import StoreReader
-from hems.adapters.storage.sqlite_schema import migrations
+from hems.adapters.storage.sqlite_schema import connect_writer, migrations
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
 from hems.adapters.storage.write_queue import Kind, WriteQueue
 from hems.domain.errors import StorageError
@@ -242,6 +250,26 @@ def test_a_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="newer version"):
             opened()
     assert [file.name for file in tmp_path.glob("*damaged*")] == []
+
+
+def test_an_older_schema_is_brought_up_to_date_with_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hems.sqlite3"
+    first = migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr("hems.adapters.storage.sqlite_schema.migrations", lambda: first)
+        connect_writer(path).close()
+    columns = [column for column in ENERGY_COLUMNS if column != "settled_lead_wh"]
+    row = dict(zip(ENERGY_COLUMNS, row_of_energy(quarter(T0)), strict=True))
+    with sqlite3.connect(path) as raw:
+        raw.execute(insert_sql("energy", columns), [row[column] for column in columns])
+    raw.close()
+    with pytest.raises(StorageError, match="start the service once"):
+        StoreReader(path)
+    make_backup(tmp_path, tmp_path / "before.sqlite3")
+    with SqliteStore(StoreOptions(path=path)) as store:
+        assert store.energy_between(T0, T0 + DAY) == [quarter(T0)]
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

@@ -172,7 +172,8 @@ def savings(quarters: Sequence[EnergySlot], capacity_wh: float, currency: str) -
     """F5: money saved against doing nothing: the bill of plain self-use less the real bill, stored energy valued.
 
     Over each unbroken run of priced quarters: sum of (baseline cost - cost), plus at the run's end the value of what
-    the real battery holds more than the baseline's, less the same at its start. A quarter without a price or without
+    the real battery holds more than the baseline's, less the same at its start; a lead settled on the way counts when
+    it is settled. A quarter without a price or without
     a baseline ends a run and is left out with all that moved in it.
     """
     name = "savings"
@@ -182,6 +183,7 @@ def savings(quarters: Sequence[EnergySlot], capacity_wh: float, currency: str) -
     for run in _runs(quarters, lambda quarter: _is_settled(quarter, capacity_wh)):
         for quarter in run:
             total += (quarter.baseline_cost or 0.0) - (quarter.cost or 0.0)
+            energy_value += kwh_from_wh(quarter.settled_lead_wh) * (quarter.stored_value_per_kwh or 0.0)
             estimated += quarter.price_estimated
         count += len(run)
         energy_value += _lead_value(run[-1], capacity_wh, at_end=True) - _lead_value(run[0], capacity_wh, at_end=False)

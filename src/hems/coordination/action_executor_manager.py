@@ -70,6 +70,7 @@ class ActionExecutorManager:
         self._settings_saved = False
         self._active: Command | None = None
         self._active_since: datetime | None = None
+        self._lease_ends_s = 0.0
         self._uncertain = True
         self._verification: Verification | None = None
         self._refutations = 0
@@ -150,6 +151,7 @@ class ActionExecutorManager:
         self._roll_day(now)
         if not self._uncertain and self._is_in_force(command):
             self._active = command if command.mode.is_forced else None
+            self._lease_ends_s = self._clock.monotonic() + (command.expires_at - now).total_seconds()
             return self._record(now, purpose, command, AlreadySo(), 0)
         inverter = self._inverter
         if inverter is None:
@@ -167,6 +169,12 @@ class ActionExecutorManager:
     async def end_lease(self, purpose: WritePurpose, reason: str, now: datetime) -> ActionRecord:
         """Put the inverter back to self-use."""
         return await self.execute(self_use(now, reason), purpose, now)
+
+    def lease_is_over(self, now: datetime) -> bool:
+        """Return whether the lease in force has expired, by the clock or, where that was set back, by time passed."""
+        if self._active is None:
+            return False
+        return now >= self._active.expires_at or self._clock.monotonic() >= self._lease_ends_s
 
     def target_reached(self, snapshot: SiteSnapshot) -> bool:
         """Return whether the command in force has reached its target SoC."""
@@ -212,7 +220,7 @@ class ActionExecutorManager:
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _wanted(self, now: datetime) -> Command:
-        if self._active is not None and now < self._active.expires_at:
+        if self._active is not None and not self.lease_is_over(now):
             return self._active
         return self_use(now, "no lease is in force")
 
@@ -274,12 +282,14 @@ class ActionExecutorManager:
         )
 
     def _change_to(self, command: Command | None, purpose: WritePurpose, now: datetime) -> None:
-        """Note the lease in force; another mode starts a new run time, unless safety chose it: that binds no strategy."""
+        """Note the lease in force; another mode starts a new run time, save where safety chose it."""
         before = self._active.mode if self._active is not None else Mode.SELF_USE
         after = command.mode if command is not None else Mode.SELF_USE
         if before is not after:
             self._active_since = None if purpose is WritePurpose.SAFETY else now
         self._active = command
+        if command is not None:
+            self._lease_ends_s = self._clock.monotonic() + (command.expires_at - now).total_seconds()
 
     def _record(
         self, now: datetime, purpose: WritePurpose, command: Command, result: CommandResult, writes: int

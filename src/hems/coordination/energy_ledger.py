@@ -3,7 +3,8 @@
 Each interval between two measured polls is integrated with powers taken as straight lines, cut exactly at the quarter.
 Two counterfactual houses run in plain self-use on the same measured load and PV:
 
-- the *baseline* starts once, from the real SoC, and runs on: its bill against the real one is the saving (F5);
+- the *baseline* starts once, from the real SoC, and runs on: its bill against the real one is the saving (F5). It is
+  the real house itself until something is forced, and again when both have come to the same SoC;
 - the *shadow* starts anew from the real SoC in every quarter: its bill, and what it leaves in the battery, against the
   real quarter is what the decision in force was worth (F1).
 
@@ -40,6 +41,10 @@ from hems.ports.storage import RecordStore
 _log = logging.getLogger(__name__)
 
 STATE_KEY = "energy_ledger"
+
+ALIKE_SOC_PCT = 1.0
+"""Inverters tell the SoC in whole percents: two batteries within one are not told apart."""
+
 _EVER = timedelta(days=3650)
 _MTU_S = MTU.total_seconds()
 _WH_PER_KWH = 1000.0
@@ -71,8 +76,11 @@ class EnergyLedger:
         self._last_soc_pct: float | None = None
         self._forced = False
         self._quarter: Quarter | None = None
-        self._baseline = Counterfactual()
+        # Without a battery nothing is stored, and that is known.
+        self._baseline = Counterfactual(stored_wh=None if self._house.capacity_wh > 0.0 else 0.0)
         self._shadow = Counterfactual()
+        self._apart = False
+        """Whether something forced has set the real house and the baseline apart since they were last alike."""
         self._soc_before_gap: float | None = None
         self._learnt = Learnt()
         self._set_houses()
@@ -179,6 +187,8 @@ class EnergyLedger:
         soc_pct = first.soc_pct if first.soc_pct is not None else self._last_soc_pct
         self._quarter = Quarter(start, soc_start_pct=soc_pct, soc_end_pct=soc_pct)
         stored_wh = None if soc_pct is None else self._house.stored_wh(soc_pct)
+        if self._house.capacity_wh <= 0.0:
+            stored_wh = 0.0
         self._shadow = Counterfactual(stored_wh=stored_wh, start_wh=stored_wh)
         baseline_wh = self._baseline.stored_wh
         self._baseline = Counterfactual(stored_wh=baseline_wh, start_wh=baseline_wh)
@@ -203,32 +213,69 @@ class EnergyLedger:
             quarter.soc_end_pct = b.soc_pct
             if quarter.soc_start_pct is None:
                 quarter.soc_start_pct = b.soc_pct
-        self._run_alongside(a, b, seconds)
+        self._learn_and_run(quarter, a, b, seconds)
 
-    def _run_alongside(self, a: Point, b: Point, seconds: float) -> None:
+    def _learn_and_run(self, quarter: Quarter, a: Point, b: Point, seconds: float) -> None:
         """Let both counterfactual houses live through the interval.
 
-        While the real house is in self-use itself, its measured losses are theirs too: otherwise a coordinator that
-        does nothing would seem to save or lose by every percent that the model is off. While something is forced the
-        real losses are of the coordinator's making, and those of the model stand in.
+        While nothing has set them apart, the baseline *is* the real house. Afterwards it runs on the model, with the
+        real house's measured losses while that is in self-use itself: otherwise every percent that the model is off
+        would look like a saving or a loss. While something is forced, the real losses are of the coordinator's making,
+        and the model's stand in.
         """
         load_w, pv_w = (a.load_w + b.load_w) / 2.0, (a.pv_w + b.pv_w) / 2.0
         house = self._modelled
-        if not self._forced:
+        if self._forced:
+            self._apart = True
+        else:
             battery_w = (a.battery_w + b.battery_w) / 2.0
             loss_w = pv_w + battery_w + (a.grid_w + b.grid_w) / 2.0 - load_w
             self._learnt.add(pv_w, battery_w, loss_w, seconds)
             house, load_w = self._measured, max(0.0, load_w + loss_w)
-        for beside in (self._baseline, self._shadow):
-            if beside.stored_wh is None:
-                continue
-            step = house.step(beside.stored_wh, load_w, pv_w, seconds)
-            beside.stored_wh = step.stored_wh
-            beside.covered_s += seconds
-            if step.grid_w >= 0.0:
-                beside.import_wh += step.grid_w * seconds / SECONDS_PER_HOUR
-            else:
-                beside.export_wh -= step.grid_w * seconds / SECONDS_PER_HOUR
+        self._run(house, self._shadow, load_w, pv_w, seconds)
+        if self._apart:
+            self._run(house, self._baseline, load_w, pv_w, seconds)
+            self._meet(quarter, b.soc_pct)
+        else:
+            self._follow(a, b, seconds)
+
+    @staticmethod
+    def _run(house: SelfUseHouse, beside: Counterfactual, load_w: float, pv_w: float, seconds: float) -> None:
+        if beside.stored_wh is None:
+            return
+        step = house.step(beside.stored_wh, load_w, pv_w, seconds)
+        beside.stored_wh = step.stored_wh
+        beside.covered_s += seconds
+        if step.grid_w >= 0.0:
+            beside.import_wh += step.grid_w * seconds / SECONDS_PER_HOUR
+        else:
+            beside.export_wh -= step.grid_w * seconds / SECONDS_PER_HOUR
+
+    def _follow(self, a: Point, b: Point, seconds: float) -> None:
+        """The baseline did what the real house did."""
+        if self._baseline.stored_wh is None:
+            return
+        imported, exported = areas_of_line(a.grid_w, b.grid_w)
+        self._baseline.import_wh += imported * seconds / SECONDS_PER_HOUR / 2.0
+        self._baseline.export_wh += exported * seconds / SECONDS_PER_HOUR / 2.0
+        self._baseline.covered_s += seconds
+        if b.soc_pct is not None:
+            self._baseline.stored_wh = self._house.stored_wh(b.soc_pct)
+
+    def _meet(self, quarter: Quarter, soc_pct: float | None) -> None:
+        """Where both are in self-use at the same SoC, what follows is the same: the small rest is settled."""
+        if self._forced or self._baseline.stored_wh is None:
+            return
+        if self._house.capacity_wh <= 0.0:
+            self._apart = False
+            return
+        if soc_pct is None:
+            return
+        lead_wh = self._house.stored_wh(soc_pct) - self._baseline.stored_wh
+        if abs(lead_wh) <= self._house.stored_wh(ALIKE_SOC_PCT):
+            quarter.settled_lead_wh += lead_wh
+            self._baseline.stored_wh += lead_wh
+            self._apart = False
 
     def _break(self, at: datetime) -> tuple[EnergySlot, ...]:
         """End what was being measured: close the quarter unless ``at`` is still inside it."""
@@ -270,6 +317,7 @@ class EnergyLedger:
             stored_value_per_kwh=self._value_at(end),
             forced_share=quarter.forced_s / quarter.covered_s if quarter.covered_s > 0.0 else 0.0,
             decision_gain=self._gain(quarter, price, end),
+            settled_lead_wh=quarter.settled_lead_wh if ran_along else 0.0,
         )
         self._prices = {start: known for start, known in self._prices.items() if start >= end - VALUE_HORIZON}
         if self._on_closed is not None:
@@ -315,6 +363,7 @@ class EnergyLedger:
             "last_soc_pct": self._last_soc_pct,
             "soc_before_gap": self._soc_before_gap,
             "forced": self._forced,
+            "apart": self._apart,
             "quarter": jsonable(self._quarter),
             "baseline": jsonable(self._baseline),
             "shadow": jsonable(self._shadow),
@@ -345,6 +394,7 @@ class EnergyLedger:
         if newest.soc_end_pct is not None:
             self._last_soc_pct = newest.soc_end_pct
         self._soc_before_gap = self._last_soc_pct
+        self._apart = True  # not known to be alike; if they are, they will meet
 
     def restore(self, state: object) -> bool:
         """Take up ``state``, as made by ``state()``; return whether it was taken up.
@@ -366,6 +416,7 @@ class EnergyLedger:
             )
             return False
         self._last, self._last_soc_pct, self._forced = taken.last, taken.last_soc_pct, taken.forced
+        self._apart = taken.apart
         self._quarter, self._baseline, self._shadow = taken.quarter, taken.baseline, taken.shadow
         self._soc_before_gap, self._prices, self._learnt = taken.soc_before_gap, taken.prices, taken.learnt
         self._set_houses()

@@ -113,6 +113,7 @@ class Quarter:
     discharge_wh: float = 0.0
     soc_start_pct: float | None = None
     soc_end_pct: float | None = None
+    settled_lead_wh: float = 0.0
 
 
 def areas_of_line(first_w: float, last_w: float) -> tuple[float, float]:
@@ -143,6 +144,7 @@ class RestoredState:
         self.last_soc_pct = _number(state["last_soc_pct"])
         self.soc_before_gap = _number(state["soc_before_gap"])
         self.forced = bool(state["forced"])
+        self.apart = bool(state["apart"])
         self.quarter: Quarter | None = _part(Quarter, state["quarter"])
         self.baseline: Counterfactual = _part(Counterfactual, state["baseline"]) or Counterfactual()
         self.shadow: Counterfactual = _part(Counterfactual, state["shadow"]) or Counterfactual()

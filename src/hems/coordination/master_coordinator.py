@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,7 +23,7 @@ from hems.coordination.health import HealthMonitor
 from hems.coordination.price_service import PriceService
 from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
 from hems.coordination.verification import Proof
-from hems.domain.command import AlreadySo, Applied, Command, Mode, Unreachable, WritePurpose
+from hems.domain.command import AlreadySo, Applied, Command, Mode, Rejected, Unreachable, WritePurpose
 from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot
@@ -33,6 +33,9 @@ from hems.ports.clock import Clock
 from hems.ports.storage import RecordStore
 
 log = structlog.get_logger(__name__)
+
+REFUSED_PROTECTION_PAUSE = timedelta(seconds=60)
+"""An inverter that refuses even to rest is asked again only this often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +88,10 @@ class MasterCoordinator:
         self._source: str | None = None
         self._next_decision_at: datetime | None = None
         self._wake: Trigger | None = Trigger.START
-        self._next_health_at: datetime | None = None
-        self._next_control_check_at: datetime | None = None
-        self._silent_write_at: datetime | None = None
+        # In seconds that never go back: a clock that is set must not stop these.
+        self._next_health_s = self._next_control_check_s = parts.clock.monotonic()
+        self._next_silent_write_s = self._protect_again_s = self._next_health_s
+        self._refused_protection: Mode | None = None
         self._soc_was_low: bool | None = None
         self._news = False
 
@@ -165,7 +169,7 @@ class MasterCoordinator:
         await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
         self._set_state(envelope)
         sampled = is_fresh and self._sample(snapshot, now)
-        self._check_health(now)
+        self._check_health()
         self._on_cycle(self, sampled or changed or self._news)
         self._news = False
 
@@ -189,34 +193,50 @@ class MasterCoordinator:
     ) -> None:
         """Make the inverter safe at once, and keep asking where it is not known to be."""
         actions = self.parts.actions
-        command = self.parts.safety.command_for(
-            envelope, actions.active, self._source, snapshot.battery.power_w, now
-        )
+        command = self.parts.safety.command_for(envelope, actions.active, self._source, snapshot.battery.power_w, now)
         if command is None and actions.is_uncertain:
             command = actions.active or self_use(now, "what the inverter does is not known")
-        if command is None or not self._may_write(now, is_fresh=is_fresh):
+        if command is None or not self._may_write(is_fresh=is_fresh):
             return
-        record = await actions.execute(command, WritePurpose.SAFETY, now)
+        record = await self._execute_protective(command, now)
         if not isinstance(record.result, AlreadySo):
             self._remember_action(record)
             self.parts.events.add("safety_action", "warning", f"{record.asked}: {command.reason}")
-        if actions.active is None or actions.active is command:
-            self._source = SAFETY_SOURCE if actions.active is not None else None
+        if actions.active is None:
+            self._source = None
+        elif actions.active.mode not in {Mode.CHARGE, Mode.DISCHARGE}:  # a narrowed charge stays its asker's
+            self._source = SAFETY_SOURCE
 
-    def _may_write(self, now: datetime, *, is_fresh: bool) -> bool:
-        """A silent inverter is not written to at every poll: each attempt costs all its time-outs."""
+    async def _execute_protective(self, command: Command, now: datetime) -> ActionRecord:
+        """Act for safety; where the inverter cannot do the gentle mode, the battery rests instead."""
+        actions = self.parts.actions
+        if command.mode is self._refused_protection:
+            command = replace(command, mode=Mode.STANDBY)
+        record = await actions.execute(command, WritePurpose.SAFETY, now)
+        if isinstance(record.result, Rejected) and command.mode in {Mode.HOLD, Mode.NO_CHARGE}:
+            self._refused_protection = command.mode
+            record = await actions.execute(replace(command, mode=Mode.STANDBY), WritePurpose.SAFETY, now)
+        elif command.mode is Mode.SELF_USE:
+            self._refused_protection = None
+        if isinstance(record.result, Rejected):
+            self._protect_again_s = self.parts.clock.monotonic() + REFUSED_PROTECTION_PAUSE.total_seconds()
+        return record
+
+    def _may_write(self, *, is_fresh: bool) -> bool:
+        """A silent inverter is not written to at every poll, for each attempt costs all its time-outs."""
+        elapsed_s = self.parts.clock.monotonic()
         if is_fresh:
-            self._silent_write_at = None
-            return True
-        if self._silent_write_at is not None and now < self._silent_write_at:
+            self._next_silent_write_s = elapsed_s
+            return elapsed_s >= self._protect_again_s
+        if elapsed_s < self._next_silent_write_s:
             return False
-        self._silent_write_at = now + self.options.silent_write_interval
+        self._next_silent_write_s = elapsed_s + self.options.silent_write_interval.total_seconds()
         return True
 
     async def _end_what_is_over(self, snapshot: SiteSnapshot, now: datetime) -> None:
         actions = self.parts.actions
         active = actions.active
-        if active is not None and now >= active.expires_at:
+        if active is not None and actions.lease_is_over(now):
             await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
         elif active is not None and actions.target_reached(snapshot):
             await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
@@ -229,8 +249,9 @@ class MasterCoordinator:
             self._news = self._news or proof is Proof.CONFIRMED
             if proof is Proof.REFUTED:
                 self._wake = Trigger.VERIFICATION_FAILED
-        if is_fresh and (self._next_control_check_at is None or now >= self._next_control_check_at):
-            self._next_control_check_at = now + self.options.control_check_interval
+        elapsed_s = self.parts.clock.monotonic()
+        if is_fresh and elapsed_s >= self._next_control_check_s:
+            self._next_control_check_s = elapsed_s + self.options.control_check_interval.total_seconds()
             record = await actions.reconcile(now)
             if record is not None:
                 self._remember_action(record)
@@ -256,8 +277,9 @@ class MasterCoordinator:
             return Trigger.SAFETY_CHANGED
         if self._soc_fell_to_emergency(snapshot):
             return Trigger.JUMP
-        if self._next_decision_at is not None and now >= self._next_decision_at:
-            return Trigger.SCHEDULE
+        due_at = self._next_decision_at
+        if due_at is not None and (now >= due_at or due_at > self.parts.decisions.next_due(now)):
+            return Trigger.SCHEDULE  # the second: the clock was set back, and the old due time is far off
         return None
 
     def _soc_fell_to_emergency(self, snapshot: SiteSnapshot) -> bool:
@@ -342,10 +364,11 @@ class MasterCoordinator:
         )
         return True
 
-    def _check_health(self, now: datetime) -> None:
-        if self._next_health_at is not None and now < self._next_health_at:
+    def _check_health(self) -> None:
+        elapsed_s = self.parts.clock.monotonic()
+        if elapsed_s < self._next_health_s:
             return
-        self._next_health_at = now + self.options.health_interval
+        self._next_health_s = elapsed_s + self.options.health_interval.total_seconds()
         try:
             self.parts.health.check()
             if self.parts.ledger is not None:

@@ -124,3 +124,5 @@ class EnergySlot:
     """The share of the measured time in which a forced mode of ours was in force (0-1)."""
     decision_gain: float | None = None
     """Money gained against self-use from the same SoC, stored energy valued; None where nothing was forced."""
+    settled_lead_wh: float = 0.0
+    """What the real battery held more when the comparison took up the real SoC again; counts at the stored value."""

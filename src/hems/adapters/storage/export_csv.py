@@ -50,6 +50,7 @@ def _energy_columns(money: str) -> list[Column]:
         (f"value of stored energy [{money}/kWh]", field("stored_value_per_kwh")),
         ("forced share [0-1]", field("forced_share")),
         (f"gain of the decision [{money}]", field("decision_gain")),
+        ("lead in the battery settled [Wh]", field("settled_lead_wh")),
     ]
 
 

@@ -24,7 +24,7 @@ from hems.adapters.storage.rows import (
     sample_of_row,
     us_from_datetime,
 )
-from hems.adapters.storage.sqlite_schema import connect_reader
+from hems.adapters.storage.sqlite_schema import connect_reader, refuse_older
 from hems.domain.errors import StorageError
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
@@ -42,6 +42,11 @@ class StoreReader:
         self.path = path
         self._lock = threading.Lock()
         self._connection = connect_reader(path)
+        try:
+            refuse_older(self._connection, path)
+        except StorageError:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> StoreReader:
         return self

@@ -89,6 +89,15 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def refuse_older(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that waits for its migration; only the writer migrates. Raises: StorageError."""
+    version, newest = _version(connection), migrations()[-1][0]
+    if version < newest:
+        raise StorageError(
+            f"{path}: has schema {version}, this version reads {newest}: start the service once, it updates it"
+        )
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table is made

@@ -22,7 +22,7 @@ from hems.adapters.inverters.goodwe.device_map import (
     ET_RUNTIME,
     UNIT_ET,
 )
-from hems.adapters.inverters.goodwe.et_snapshot import EtBlocks, decode_et
+from hems.adapters.inverters.goodwe.et_snapshot import EtBlocks, decode_et, is_foreign
 from hems.adapters.inverters.goodwe.fields import (
     ECO_V1_PLACES,
     ECO_V2_PLACES,
@@ -94,10 +94,7 @@ class EtInverter(GoodWeWriter):
 
     async def read_snapshot(self) -> SiteSnapshot:
         """Return all live readings; only the runtime block has to answer."""
-        try:
-            runtime = await self._bus.read(ET_RUNTIME.address, ET_RUNTIME.count, unit=UNIT_ET)
-        except BusError as error:
-            raise InverterUnreachable(f"the inverter's readings did not arrive: {error}") from error
+        runtime = await self._read_runtime()
         at = self._clock.now()
         notes: list[str] = []
         absent: list[str] = []  # what this model may lack is not worth a note with every poll
@@ -110,6 +107,20 @@ class EtInverter(GoodWeWriter):
             battery_2=await self._battery_2.read(absent) if self._battery_2 else None,
         )
         return decode_et(at, blocks, phases=self._phases, zone=self._zone, notes=tuple(notes))
+
+    async def _read_runtime(self) -> bytes:
+        """Return the runtime block; an answer that another client was to get is not taken for it."""
+        try:
+            for _ in range(2):
+                runtime = await self._bus.read(ET_RUNTIME.address, ET_RUNTIME.count, unit=UNIT_ET)
+                if not is_foreign(runtime):
+                    return runtime
+        except BusError as error:
+            raise InverterUnreachable(f"the inverter's readings did not arrive: {error}") from error
+        raise InverterUnreachable(
+            "what arrives are not the inverter's readings: another program seems to talk to it at the same time; stop "
+            "that one, since the inverter serves one client at a time"
+        )
 
     async def read_battery_limits(self) -> ReportedBatteryLimits:
         """Return the battery limits set in the inverter."""

@@ -25,12 +25,14 @@ from hems.adapters.inverters.goodwe.readings import (
     inverter_reading,
     read_clock,
     read_flags,
+    read_naive_clock,
     sum_of_known,
 )
 from hems.adapters.inverters.goodwe.registers import Values
 from hems.domain.readings import LoadReading, PvReading, Quality, SiteSnapshot
 
 _VOID_WORD_W = -1.0  # 0xFFFF in a signed word: −1 W, or no value at all
+_HIGHEST_CODES = (("grid_mode", 2), ("work_mode", 5), ("battery_mode", 5))
 _LOAD_DEAD_BAND_W = 100.0
 """A load a little below zero is the export register's dead band, not a fault."""
 
@@ -45,6 +47,19 @@ class EtBlocks:
     mppt: bytes | None = None
     bms_2: bytes | None = None
     battery_2: bytes | None = None
+
+
+def is_foreign(runtime: bytes) -> bool:
+    """Return whether these bytes are another block's: an answer meant for a second client has the right length too.
+
+    A block of sentinels is not foreign, it is void. One odd value can be new firmware or a dead clock; two are not.
+    """
+    if runtime.count(b"\xff") == len(runtime):
+        return False
+    values = ET_RUNTIME.decode(runtime)
+    odd = [read_naive_clock(runtime) is None]
+    odd += [(values[name] or 0) > highest for name, highest in _HIGHEST_CODES]
+    return sum(odd) >= 2
 
 
 def decode_et(

@@ -127,7 +127,8 @@ def parse_aa55(data: bytes) -> DeviceInfo:
 def rated_power_of_name(model: str, serial_number: str) -> float:
     """Return the rated power [W] that a model name or serial number states, or 0 where it does not.
 
-    GW17KT-DT is 17 kW, GW4200-NS 4.2 kW, GW5048D-ES 5.0 kW at 48 V; an ES serial number has the digits too: 95048ESU....
+    GW17KT-DT is 17 kW, GW4200-NS 4.2 kW, GW5048D-ES 5.0 kW at 48 V; an ES serial number (95048ESU...)
+    has the digits too.
     """
     kilowatts = re.match(r"GW(\d+(?:\.\d+)?)K", model.upper())
     if kilowatts:

@@ -1,0 +1,5 @@
+"""``python -m hems.cli``: the same as ``hems``."""
+
+from hems.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""The operators' connection test, run as they run it: a plain script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "inverter_test.py"
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+
+
+def test_says_what_it_found(tmp_path: Path) -> None:
+    result = run("--host", "simulator", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for expected in ("✓ It answers", "GW6000ES20", "56000ESN00SIM001", "Family", "SoC", "pack_48v", "ems", "self use"):
+        assert expected in result.stdout
+    assert list(tmp_path.iterdir()) == [], "it changes nothing, also not here"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("--host", "127.93.0.1"), 1, "Connection refused"),
+        (("--host", "no-such-inverter.invalid"), 1, "Host unreachable"),
+        (("--host", "simulator", "--family", "DT"), 1, "Wrong family"),
+        (("--host", "simulator", "--family", "XT"), 2, "inverter.family"),
+        (("--config", "missing.yaml"), 2, "missing.yaml"),
+    ],
+)
+def test_says_what_to_try(arguments: tuple[str, ...], code: int, expected: str, tmp_path: Path) -> None:
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
