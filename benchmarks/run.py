@@ -60,7 +60,7 @@ def measure_status(_: argparse.Namespace) -> list[Row]:
         try:
             time.sleep(8)
             seconds = []
-            for _ in range(15):
+            for _round in range(15):
                 start = time.perf_counter()
                 subprocess.run(
                     [sys.executable, ENTRY, "--status", "--config", config], stdout=subprocess.DEVNULL, check=True
@@ -122,7 +122,7 @@ def rss_bytes(pid: int) -> int:
 
 
 def measure_reaction(_: argparse.Namespace) -> list[Row]:
-    """From an unsafe reading in the device to the protective write on the wire, 100 ms between frames as on hardware."""
+    """From unsafe reading in the device to the protection on the wire; 100 ms between frames as on hardware."""
     poll_s = 5.0
     delays = [asyncio.run(_one_reaction(Path(tempfile.mkdtemp()), poll_s, after_s=7.0 + 0.7 * n)) for n in range(5)]
     worst = max(delays)
@@ -181,7 +181,7 @@ def measure_day(_: argparse.Namespace) -> list[Row]:
     from hems.simulation.simulated_inverter import SimulatorOptions
 
     seconds, cycles = [], 0
-    for _ in range(3):
+    for _round in range(3):
         with tempfile.TemporaryDirectory() as name:
             run = SimulatedRun(
                 loaded=load(configuration(Path(name))),

@@ -17,13 +17,13 @@ from typing import Any
 
 import goodwe
 import pytest
-from support.household import WARSAW, flat_prices, write_configuration
 
 from hems.adapters.clock import SystemClock
 from hems.domain.prices import Market
 from hems.domain.time_grid import local_date
 from hems.simulation.market import pse_rows
 from hems.simulation.price_server import PriceServer, PriceServerOptions
+from support.household import WARSAW, flat_prices, write_configuration
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,9 @@ async def cheap_prices() -> AsyncIterator[str]:
     today = local_date(datetime.now(UTC), WARSAW)
     rows = {
         name: [
-            row for day in (today, today + timedelta(days=1)) for row in pse_rows(market, flat_prices(50.0)(market, day))
+            row
+            for day in (today, today + timedelta(days=1))
+            for row in pse_rows(market, flat_prices(50.0)(market, day))
         ]
         for market, name in ((Market.DAY_AHEAD, "csdac-pln"), (Market.SETTLEMENT, "rce-pln"))
     }
@@ -104,9 +106,7 @@ async def test_charges_survives_a_restart_of_the_inverter_and_ends_in_self_use(
     tmp_path: Path, cheap_prices: str
 ) -> None:
     host = "127.0.0.91"
-    config = write_configuration(
-        tmp_path, host=host, base_url=cheap_prices, poll_s=1, lost_s=5, more=EAGER
-    )
+    config = write_configuration(tmp_path, host=host, base_url=cheap_prices, poll_s=1, lost_s=5, more=EAGER)
     service_log = tmp_path / "service.log"
     with simulator(host, tmp_path / "simulator.log") as device:
         with process(ENTRY, "--config", config, log=service_log) as service:

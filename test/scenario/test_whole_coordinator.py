@@ -1,4 +1,4 @@
-"""The whole coordinator against a simulated house in virtual time: judged by the battery's physics, not by registers."""
+"""The whole coordinator against a simulated house in virtual time: judged by physics, not by registers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.household import flat_prices, live_through, priced_by
 
 from hems.adapters.storage.sqlite_reader import StoreReader
 from hems.composition.simulated_days import Moment
@@ -15,6 +14,7 @@ from hems.domain.command import Mode
 from hems.domain.record import CycleRecord
 from hems.domain.safety import Cause
 from hems.simulation.simulated_inverter import SimulatedInverter, SimulatorOptions
+from support.household import flat_prices, live_through, priced_by
 
 NIGHT = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -96,9 +96,7 @@ def test_stops_when_the_score_falls_to_the_stop_threshold(tmp_path: Path) -> Non
 
 def test_an_empty_battery_is_charged_whatever_the_price(tmp_path: Path) -> None:
     trace = Trace()
-    live_through(
-        tmp_path, NIGHT, 30 * MINUTE, house(soc_pct=18.0), prices=flat_prices(1500.0), watch=trace.watch
-    )
+    live_through(tmp_path, NIGHT, 30 * MINUTE, house(soc_pct=18.0), prices=flat_prices(1500.0), watch=trace.watch)
     assert all(map(is_charging, trace.between(NIGHT + MINUTE, NIGHT + 10 * MINUTE)))
 
 
@@ -226,7 +224,11 @@ def test_writes_stay_few_over_a_day_of_quarters(tmp_path: Path) -> None:
 def test_the_same_day_twice_decides_the_same(tmp_path: Path) -> None:
     def decisions(folder: str) -> list[tuple[datetime, str, float]]:
         live_through(
-            tmp_path / folder, NIGHT, timedelta(hours=3), SimulatorOptions(soc_pct=40.0, capacity_wh=10_000.0), poll_s=15
+            tmp_path / folder,
+            NIGHT,
+            timedelta(hours=3),
+            SimulatorOptions(soc_pct=40.0, capacity_wh=10_000.0),
+            poll_s=15,
         )
         with StoreReader(tmp_path / folder / "out" / "hems.sqlite3") as reader:
             cycles: list[CycleRecord] = list(reader.cycles_between(NIGHT, NIGHT + timedelta(hours=4)))
@@ -294,5 +296,3 @@ def test_nothing_is_forced_before_the_battery_is_known(tmp_path: Path, power: fl
     )
     assert min(trace.battery_w) > power
     assert all(mode is Mode.SELF_USE for mode in trace.mode)
-
-

@@ -64,22 +64,11 @@ class House:
         self.inverter = await open_on(self.simulator, self.clock, self.store, self.control)
 
 
-def aa55_exchange(simulator: SimulatedInverter) -> Callable[[bytes], bytes | None]:
-    """Return the simulator's AA55 side: payload in, payload out, the framing done here."""
-
-    def exchange(payload: bytes) -> bytes | None:
-        body = b"\xaa\x55\xc0\x7f" + payload
-        replies = simulator.handle_datagram(body + sum(body).to_bytes(2, "big"))
-        return replies[0][1][4:-2] if replies else None
-
-    return exchange
-
-
 async def open_on(
     simulator: SimulatedInverter, clock: LeapingClock, store: MemoryUserSettingsStore, control: str = "auto"
 ) -> GoodWeInverter:
     options = GoodWeOptions(host="in memory", control=control, retry=QUICK)
-    return await open_in_memory(simulator.exchange_pdu, clock, options, store, aa55_exchange(simulator))
+    return await open_in_memory(simulator.exchange_pdu, clock, options, store, simulator.exchange_aa55)
 
 
 async def open_house(model: str, control: str = "auto", start: datetime = NOON, **options: object) -> House:

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hems.adapters.storage.json_files import CURRENT_STATE, JsonFiles, plain, read_current_state
+from hems.adapters.storage.json_files import JsonFiles
+from hems.adapters.storage.json_text import plain
+from hems.adapters.storage.state_file import CURRENT_STATE, read_current_state
 from hems.domain.command import Mode
 from hems.domain.time_grid import local_day_bounds, slots_of_day
 from support.storage_records import T0, quarter

@@ -34,6 +34,6 @@ class ProcessMeter:
     @staticmethod
     def _open_files() -> int | None:
         try:
-            return len(os.listdir("/proc/self/fd"))
+            return sum(1 for _ in Path("/proc/self/fd").iterdir())
         except OSError:
             return None

@@ -9,8 +9,8 @@ import typer
 
 from hems import __version__
 from hems.cli import backup, config, coordinator, export, fast_charge, prices, restore, score, simulate, status
-from hems.cli.exit_codes import ExitCode
-from hems.domain.errors import ConfigurationError, HemsError, InverterUnreachable, PermanentError
+from hems.cli.exit_codes import exit_code_of
+from hems.domain.errors import HemsError
 
 app = typer.Typer(
     name="hems",
@@ -37,17 +37,6 @@ def _root(
     ] = False,
 ) -> None:
     """Energy management for homes with a GoodWe hybrid inverter, a battery and solar panels."""
-
-
-def exit_code_of(error: HemsError) -> ExitCode:
-    """Return the exit code that tells a script what kind of error this was."""
-    if isinstance(error, ConfigurationError):
-        return ExitCode.USAGE
-    if isinstance(error, InverterUnreachable):
-        return ExitCode.UNREACHABLE
-    if isinstance(error, PermanentError):
-        return ExitCode.REFUSED
-    return ExitCode.FAILED
 
 
 def run() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hems import __version__
+from hems.cli.exit_codes import exit_code_of
 from hems.domain.errors import HemsError
 
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         _parser().error("--execute goes with --test, and --test does not go with --status")
     try:
         if options.status:
-            from hems.cli.status import show_status
+            from hems.cli.show_status import show_status
 
             return show_status(options.config, as_json=options.json)
         from hems.cli.coordinator import run_coordinator, test_cycle
@@ -27,8 +28,6 @@ def main(arguments: Sequence[str]) -> int:
             return test_cycle(options.config, execute=options.execute, as_json=options.json)
         return run_coordinator(options.config, live=None)
     except HemsError as error:
-        from hems.cli.app import exit_code_of
-
         print(error, file=sys.stderr)
         return exit_code_of(error)
     except KeyboardInterrupt:

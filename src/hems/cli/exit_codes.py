@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from hems.domain.errors import ConfigurationError, HemsError, InverterUnreachable, PermanentError
+
 
 class ExitCode(IntEnum):
     """The answer of a command to the script that called it."""
@@ -14,3 +16,14 @@ class ExitCode(IntEnum):
     NOT_RUNNING = 3  # --status: the last record is shown, but no service is running
     UNREACHABLE = 4  # the inverter does not answer
     REFUSED = 5  # a person has to act: the wrong battery window, a missing capability
+
+
+def exit_code_of(error: HemsError) -> ExitCode:
+    """Return the exit code that tells a script what kind of error this was."""
+    if isinstance(error, ConfigurationError):
+        return ExitCode.USAGE
+    if isinstance(error, InverterUnreachable):
+        return ExitCode.UNREACHABLE
+    if isinstance(error, PermanentError):
+        return ExitCode.REFUSED
+    return ExitCode.FAILED

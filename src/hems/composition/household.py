@@ -35,8 +35,8 @@ from hems.decision.multi_factor_engine import MultiFactorEngine
 from hems.decision.stability import StabilityOptions
 from hems.domain.errors import WrongBatteryWindow
 from hems.domain.record import EnergySlot
-from hems.domain.site import SiteSpec
-from hems.domain.time_grid import local_date, local_day_bounds
+from hems.domain.site import ReportedBatteryLimits, SiteSpec
+from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
 from hems.planning.self_use import SelfUseHouse
 from hems.ports.clock import Clock
 from hems.ports.inverter import Inverter, InverterConnector
@@ -44,6 +44,9 @@ from hems.safety.envelope import SafetyOptions, SafetySupervisor
 from hems.safety.plausibility_options import PlausibilityOptions
 
 log = structlog.get_logger(__name__)
+
+PRICES_TOLD_EVERY_S = 300.0
+PRICES_AHEAD = timedelta(hours=24)
 
 SOC_RATE_MAX_C = PlausibilityOptions().soc_rate_c
 """A simulated house that lives faster than the clock charges as much faster."""
@@ -72,6 +75,9 @@ class Household:
         self._on_cycle = on_cycle
         self._battery_label: str | None = None
         self._pruned_on: str | None = None
+        self._slots_key: tuple[datetime, int] | None = None
+        self._slots: list[dict[str, Any]] = []
+        self._next_prices_s = around.clock.monotonic()
         settings, clock, store = loaded.settings, around.clock, around.store
         events = EventLog(clock, store)
         self._figures = FigureBoard(store, settings)
@@ -150,21 +156,23 @@ class Household:
             self._battery_label = found.label
             spec = site_spec(self._loaded.settings, found.window)
             parts.safety.configure(spec)
-            self._open_ledger(spec, inverter)
+            self._open_ledger(spec, inverter, limits)
         parts.actions.attach(inverter)
 
-    def _open_ledger(self, spec: SiteSpec, inverter: Inverter) -> None:
+    def _open_ledger(self, spec: SiteSpec, inverter: Inverter, limits: ReportedBatteryLimits) -> None:
         if self.coordinator.parts.ledger is not None:
             return
-        window = spec.window
-        nominal_v = (window.voltage_min_v + window.voltage_max_v) / 2
+        # The inverter's own limits, not ours: what the coordinator may do does not bind the house without it.
+        voltage_v = limits.measured_voltage_v or (spec.window.voltage_min_v + spec.window.voltage_max_v) / 2
+        charge_a = limits.charge_current_max_a or spec.window.charge_current_max_a
+        discharge_a = limits.discharge_current_max_a or spec.window.discharge_current_max_a
         rated_w = inverter.identity.rated_power_w or float("inf")
         house = SelfUseHouse(
             capacity_wh=spec.battery_capacity_wh,
             soc_min_pct=spec.soc_min_pct,
             soc_max_pct=100.0,
-            charge_max_w=min(rated_w, window.charge_current_max_a * nominal_v),
-            discharge_max_w=min(rated_w, window.discharge_current_max_a * nominal_v),
+            charge_max_w=min(rated_w, charge_a * voltage_v),
+            discharge_max_w=min(rated_w, discharge_a * voltage_v),
         )
         ledger = EnergyLedger(LedgerOptions(house=house), self._on_quarter)
         ledger.load(self._around.store)
@@ -196,11 +204,19 @@ class Household:
 
     def _after_cycle(self, coordinator: MasterCoordinator, news: bool) -> None:
         now = self._around.clock.now()
+        self._tell_ledger_prices(now)
         if news:
             self._around.files.publish(self.status(), self._schedule())
             self._prune(now)
         if self._on_cycle is not None:
             self._on_cycle(self)
+
+    def _tell_ledger_prices(self, now: datetime) -> None:
+        """Let the ledger know the prices ahead: they say what stored energy is worth."""
+        ledger, elapsed_s = self.coordinator.parts.ledger, self._around.clock.monotonic()
+        if ledger is not None and elapsed_s >= self._next_prices_s:
+            self._next_prices_s = elapsed_s + PRICES_TOLD_EVERY_S
+            ledger.set_prices(self._around.prices.retail_between(now, now + PRICES_AHEAD))
 
     def _prune(self, now: datetime) -> None:
         today = local_date(now, self._loaded.zone).isoformat()
@@ -262,6 +278,13 @@ class Household:
         }
 
     def _price_slots(self, now: datetime) -> list[dict[str, Any]]:
+        """Return today's and tomorrow's prices; made anew each quarter and at each decision, which new prices cause."""
+        key = (floor_to_grid(now), self.coordinator.parts.decisions.decision_count)
+        if key != self._slots_key:
+            self._slots_key, self._slots = key, self._read_price_slots(now)
+        return self._slots
+
+    def _read_price_slots(self, now: datetime) -> list[dict[str, Any]]:
         today = local_date(now, self._loaded.zone)
         start, _ = local_day_bounds(today, self._loaded.zone)
         _, end = local_day_bounds(today + timedelta(days=1), self._loaded.zone)

@@ -132,8 +132,14 @@ class _MemoryConnector:
         self._user_settings = JsonUserSettingsStore(data / "system_state" / USER_SETTINGS_FILE)
 
     async def open(self) -> Inverter:
-        return await open_in_memory(self._exchange, self._clock, self._options, self._user_settings)
+        return await open_in_memory(
+            self._exchange, self._clock, self._options, self._user_settings, self._exchange_aa55
+        )
 
     def _exchange(self, pdu: bytes) -> bytes | None:
         self._house.advance_to(self._clock.now())
         return self._house.exchange_pdu(pdu)
+
+    def _exchange_aa55(self, payload: bytes) -> bytes | None:
+        self._house.advance_to(self._clock.now())
+        return self._house.exchange_aa55(payload)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hems.adapters.process_lock import is_held
 from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
-from hems.adapters.storage.json_files import read_current_state
+from hems.adapters.storage.state_file import read_current_state
 from hems.config.loader import default_config_path, load_configuration, resolve_directory
 
 FAST_CHARGE_FILE = Path("system_state") / "fast_charge_request.json"

@@ -327,7 +327,6 @@ class Configuration(Section):
                 for key in ("safety_voltage_min", "safety_voltage_max", "safety_current_max", "safety_temp_max")
                 if getattr(charging, key) == "auto"
             )
-        least = 2 * self.inverter.poll_interval_seconds
         if faults:
             refuse(*faults)
         return self

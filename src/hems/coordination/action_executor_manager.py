@@ -135,14 +135,13 @@ class ActionExecutorManager:
         if _agrees(found, wanted):
             self._uncertain = False
             return None
-        self._alarm(
-            "control_differs",
-            "warning",
-            f"the inverter is set to {found.detail}, not to {wanted.mode.value}; setting it right",
-        )
         self._uncertain = True
         purpose = WritePurpose.DECISION if wanted.mode.is_forced else WritePurpose.RESTORE
-        return await self.execute(wanted, purpose, now)
+        record = await self.execute(wanted, purpose, now)
+        if not isinstance(record.result, AlreadySo):  # some modes look alike, such as hold at the floor
+            detail = f"the inverter was set to {found.detail}, not to {wanted.mode.value}; setting it right"
+            self._alarm("control_differs", "warning", detail)
+        return record
 
     # -- acting ----------------------------------------------------------------------------------------------
 

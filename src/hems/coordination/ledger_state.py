@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -130,7 +130,8 @@ def areas_of_line(first_w: float, last_w: float) -> tuple[float, float]:
 def jsonable(part: Any) -> dict[str, object] | None:
     if part is None:
         return None
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(part).items()}
+    values = {item.name: getattr(part, item.name) for item in fields(part)}  # flat: no deep copies are needed
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 class RestoredState:

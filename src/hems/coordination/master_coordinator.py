@@ -26,7 +26,7 @@ from hems.coordination.verification import Proof
 from hems.domain.command import AlreadySo, Applied, Command, Mode, Rejected, Unreachable, WritePurpose
 from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
-from hems.domain.readings import SiteSnapshot
+from hems.domain.readings import SiteSnapshot, unknown_snapshot
 from hems.domain.record import ActionRecord, CycleRecord, SampleRecord, SystemState, Trigger
 from hems.domain.safety import Cause, SafetyEnvelope
 from hems.ports.clock import Clock
@@ -168,7 +168,7 @@ class MasterCoordinator:
         await self._follow_up(snapshot, now, is_fresh=is_fresh)
         await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
         self._set_state(envelope)
-        sampled = is_fresh and self._sample(snapshot, now)
+        sampled = self._sample(snapshot if is_fresh else unknown_snapshot(now, "the inverter did not answer"), now)
         self._check_health()
         self._on_cycle(self, sampled or changed or self._news)
         self._news = False

@@ -106,7 +106,9 @@ class SafetyGuard:
         held = frozenset(cause.value for cause in envelope.causes)
         for violation in envelope.violations:
             if violation.cause.value not in self._told:
-                self._events.add(violation.cause.value, "warning" if violation.latches else "info", violation.detail)
+                bounds = violation.bounds  # a full battery that takes no more is no reason to warn anybody
+                stops = bounds.forced_charge_max_w <= 0 and bounds.forced_discharge_max_w <= 0
+                self._events.add(violation.cause.value, "warning" if stops else "info", violation.detail)
         for cause in sorted(self._told - held):
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
         self._told = held

@@ -132,6 +132,12 @@ class SimulatedInverter:
         reply = self.device.answer_pdu(pdu)
         return self._stolen_reply(pdu) if verdict.stolen else reply
 
+    def exchange_aa55(self, payload: bytes) -> bytes | None:
+        """Return the payload that answers an AA55 ``payload`` of the older protocol; None is silence."""
+        body = wire.AA55_REQUEST_HEADER + payload
+        replies = self.handle_datagram(body + sum(body).to_bytes(2, "big"))
+        return replies[0][1][4:-2] if replies and replies[0][0] <= PATIENCE_S else None
+
     def handle_datagram(self, frame: bytes) -> list[tuple[float, bytes]]:
         """Return what arrives in answer to a UDP frame: (delay [s], frame) each; empty is silence."""
         if self._injector.silent:

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hems.adapters.storage.json_files import sync_directory
+from hems.adapters.storage.json_text import sync_directory
 from hems.adapters.storage.sqlite_schema import DATABASE_NAME, connect_reader
 from hems.domain.errors import StorageError
 

@@ -13,130 +13,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import Enum
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hems.adapters.storage.codec import to_json
-from hems.adapters.storage.sqlite_schema import FILE_MODE, make_directory
+from hems.adapters.storage.json_text import plain, write_json_atomically
+from hems.adapters.storage.state_file import CURRENT_STATE
 from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
 from hems.domain.time_grid import MTU, local_date, require_utc
 
 _log = logging.getLogger(__name__)
 
-CURRENT_STATE = Path("system_state") / "current_state.json"
 _ENERGY = ("energy_data", "energy_data_")
 _SCHEDULE = ("charging_schedules", "schedule_")
 _TOTALS = ("pv_wh", "load_wh", "import_wh", "export_wh", "charge_wh", "discharge_wh")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateFile:
-    """What the state file says: ``status``, or the ``problem`` that explains to a person why there is none."""
-
-    path: Path
-    status: dict[str, Any] | None
-    problem: str | None
-
-
-def read_current_state(directory: Path) -> StateFile:
-    """Return the latest published state under the data ``directory``; never raises for what the disk holds."""
-    path = directory / CURRENT_STATE
-    try:
-        status = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problem = f"{path} does not exist: the coordinator has not run yet with this data directory"
-    except PermissionError:
-        problem = f"{path} may not be read by this user: try as the service's user or as root"
-    except OSError as error:
-        problem = f"{path} cannot be read: {error.strerror}"
-    except ValueError as error:
-        problem = f"{path} is not whole JSON ({error}): it will be written anew when the coordinator runs"
-    else:
-        if isinstance(status, dict):
-            return StateFile(path=path, status=status, problem=None)
-        problem = f"{path} holds no state: it will be written anew when the coordinator runs"
-    return StateFile(path=path, status=None, problem=problem)
-
-
-def write_json_atomically(path: Path, value: object) -> None:
-    """Write ``value`` to ``path`` so that it is there whole or not at all, also after a power cut.
-
-    Raises: StorageError: the disk refuses; the old file stays.
-    """
-    text = json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    try:
-        make_directory(path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), FILE_MODE)
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
-    except OSError as error:
-        raise StorageError(f"{path}: not written: {error.strerror}. Is the disk full?") from error
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename in ``directory`` survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def plain(value: object) -> Any:
-    """Return ``value`` as JSON values: times as ISO UTC, enums as their value, dataclasses by the codec.
-
-    Raises: TypeError: a type that has no readable form.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    simple = _plain_scalar(value)
-    if simple is not None:
-        return simple
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        return to_json(value)
-    raise TypeError(f"{type(value).__name__} has no readable form in JSON: {value!r:.80}")
-
-
-def _plain_scalar(value: object) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float):
-        # JSON has no infinity: a bound that does not bind is shown as a word.
-        return value if value - value == 0.0 else str(value)
-    if isinstance(value, int | str):
-        return value
-    if isinstance(value, datetime):
-        return require_utc(value).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Path):
-        return str(value)
-    return None
 
 
 class JsonFiles:
