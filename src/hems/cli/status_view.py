@@ -93,7 +93,8 @@ def _mode_panel(document: Json, zone: ZoneInfo) -> Panel:
     rows.add_row(Text("next", style="dim"), f"decision at {_clock(document['next_decision_at'], zone)}")
     if safety["causes"]:
         for cause in safety["causes"]:
-            rows.add_row(Text("safety", style="bold red"), Text(cause["detail"], style="red"))
+            style = "red" if cause["grave"] else "dim"
+            rows.add_row(Text("safety", style=f"bold {style}"), Text(cause["detail"], style=style))
     else:
         rows.add_row(Text("safety", style="dim"), Text("clear", style="green"))
     return Panel(rows, title="now", title_align="left", width=72)
@@ -167,7 +168,9 @@ def price_chart(slots: Sequence[Json], zone: ZoneInfo, at: str) -> Text:
         level = 0 if high == low else round((slot["price_per_mwh"] - low) / (high - low) * (len(BLOCKS) - 1))
         is_now = 0 <= (now - start).total_seconds() < 900
         style = (
-            "reverse bold" if is_now else _price_style(slot["price_per_mwh"], estimated=slot["origin"] != "published")
+            "bold bright_white"
+            if is_now
+            else _price_style(slot["price_per_mwh"], estimated=slot["origin"] != "published")
         )
         chart.append(BLOCKS[level], style=style)
     chart.append(f"\n{'':10}lowest {low:.0f}, highest {high:.0f} per MWh; dim is estimated", style="dim")

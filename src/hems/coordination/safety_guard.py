@@ -103,15 +103,14 @@ class SafetyGuard:
                 return fallback
 
     def _tell(self, envelope: SafetyEnvelope) -> None:
-        held = frozenset(cause.value for cause in envelope.causes)
-        for violation in envelope.violations:
-            if violation.cause.value not in self._told:
-                bounds = violation.bounds  # a full battery that takes no more is no reason to warn anybody
-                stops = bounds.forced_charge_max_w <= 0 and bounds.forced_discharge_max_w <= 0
-                self._events.add(violation.cause.value, "warning" if stops else "info", violation.detail)
-        for cause in sorted(self._told - held):
+        """Tell of what stops something; a full battery that takes no more is no reason to bother anybody."""
+        grave = {violation.cause.value: violation.detail for violation in envelope.violations if is_grave(violation)}
+        for cause, detail in grave.items():
+            if cause not in self._told:
+                self._events.add(cause, "warning", detail)
+        for cause in sorted(self._told - grave.keys()):
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
-        self._told = held
+        self._told = frozenset(grave)
 
     def _keep(self, state: dict[str, object]) -> None:
         if state == self._kept_state:
@@ -121,6 +120,13 @@ class SafetyGuard:
             self._kept_state = state
         except StorageError as error:
             self._events.add("storage", "error", f"the safety latch could not be kept: {error}")
+
+
+def is_grave(violation: Violation) -> bool:
+    """Return whether ``violation`` stops all operations, or the battery's own charging or discharging."""
+    bounds = violation.bounds
+    stops_operations = bounds.forced_charge_max_w <= 0 and bounds.forced_discharge_max_w <= 0
+    return stops_operations or bounds.charge_max_w <= 0 or bounds.discharge_max_w <= 0
 
 
 def _nothing_known(now: datetime) -> SafetyEnvelope:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from hems import __version__
 from hems.coordination.master_coordinator import MasterCoordinator
+from hems.coordination.safety_guard import is_grave
 from hems.domain.decision import Decision, ScoreResult
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord, EventRecord
@@ -184,7 +185,10 @@ def _action(action: ActionRecord | None) -> Json | None:
 def _safety(envelope: SafetyEnvelope | None) -> Json:
     if envelope is None:
         return {"clear": None, "causes": []}
-    causes = [{"cause": violation.cause.value, "detail": violation.detail} for violation in envelope.violations]
+    causes = [
+        {"cause": violation.cause.value, "detail": violation.detail, "grave": is_grave(violation)}
+        for violation in envelope.violations
+    ]
     return {"clear": envelope.is_clear, "causes": causes}
 
 
