@@ -7,6 +7,7 @@ chromium --headless --no-sandbox --hide-scrollbars --window-size=1530,806 --scre
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
@@ -56,7 +57,7 @@ def main(target: Path) -> None:
                 watch=watch,
             )
         )
-    console = Console(record=True, width=124, file=tempfile.TemporaryFile("w"), force_terminal=True)
+    console = Console(record=True, width=124, file=io.StringIO(), force_terminal=True)
     console.print(status_view(shown, ZoneInfo("Europe/Warsaw")))
     svg = console.export_svg(title="Master Coordinator")
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # no font from another host

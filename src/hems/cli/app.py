@@ -9,7 +9,7 @@ import typer
 
 from hems import __version__
 from hems.cli import backup, config, coordinator, export, fast_charge, prices, restore, score, simulate, status
-from hems.cli.exit_codes import exit_code_of
+from hems.cli.exit_codes import ExitCode, exit_code_of
 from hems.domain.errors import HemsError
 
 app = typer.Typer(
@@ -47,4 +47,4 @@ def run() -> None:
         typer.echo(str(error), err=True)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)

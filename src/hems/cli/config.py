@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-EXIT_FAULTY = 2
-"""The exit code for a configuration that cannot be used."""
+from hems.cli.exit_codes import ExitCode
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +38,7 @@ def check(
             typer.echo(fault, err=True)
         count = len(error.faults)
         typer.echo(f"{path}: {count} fault{'s' if count > 1 else ''}", err=True)
-        raise typer.Exit(EXIT_FAULTY) from None
+        raise typer.Exit(ExitCode.USAGE) from None
     battery = configuration.battery_management
     typer.echo(
         f"{path}: in order (inverter {configuration.inverter.ip_address}, battery {battery.capacity_kwh:g} kWh, "

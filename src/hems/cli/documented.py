@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hems import __version__
-from hems.cli.exit_codes import exit_code_of
+from hems.cli.exit_codes import ExitCode, exit_code_of
 from hems.domain.errors import HemsError
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run, show the status, or test one decision cycle; return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
     if (options.execute and not options.test) or (options.test and options.status):
-        _parser().error("--execute goes with --test, and --test does not go with --status")
+        parser.error("--execute goes with --test, and --test does not go with --status")
+    if options.json and not (options.status or options.test):
+        parser.error("--json goes with --status or --test")
     try:
         if options.status:
             from hems.cli.show_status import show_status
@@ -31,10 +34,11 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return exit_code_of(error)
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the documented options."""
     parser = argparse.ArgumentParser(
         prog="master_coordinator.py",
         description="Runs the Master Coordinator. Without options it works until it is stopped.",

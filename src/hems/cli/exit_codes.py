@@ -11,11 +11,24 @@ class ExitCode(IntEnum):
     """The answer of a command to the script that called it."""
 
     OK = 0
-    FAILED = 1  # it was tried and did not work; the message says why
-    USAGE = 2  # the command line or the configuration is wrong
-    NOT_RUNNING = 3  # --status: the last record is shown, but no service is running
-    UNREACHABLE = 4  # the inverter does not answer
-    REFUSED = 5  # a person has to act: the wrong battery window, a missing capability
+    FAILED = 1
+    USAGE = 2
+    NOT_RUNNING = 3
+    UNREACHABLE = 4
+    REFUSED = 5
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.OK: "done",
+    ExitCode.FAILED: "it was tried and did not work; the message says why",
+    ExitCode.USAGE: "the command line or the configuration is wrong",
+    ExitCode.NOT_RUNNING: "`status`: the last record is shown, but no service is running",
+    ExitCode.UNREACHABLE: "the inverter does not answer",
+    ExitCode.REFUSED: "a person has to act: a wrong battery window, a missing capability, a second coordinator",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C before it was done",
+}
+"""One sentence for each code, for ``docs/commands.md``."""
 
 
 def exit_code_of(error: HemsError) -> ExitCode:

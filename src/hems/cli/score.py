@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
+from hems.cli.exit_codes import ExitCode
 from hems.decision.score import MultiFactorOptions, ScoreInputs, score, total_text
 from hems.domain.decision import FactorScore, ScoreResult
-
-_EXIT_BAD_VALUE = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def _score_command(
     fault = _fault(price=price, soc=soc, pv=pv, load=load)
     if fault is not None:
         typer.echo(fault, err=True)
-        raise typer.Exit(_EXIT_BAD_VALUE)
+        raise typer.Exit(ExitCode.USAGE)
     inputs = ScoreInputs(price_per_mwh=price, soc_pct=soc, pv_w=pv, load_w=load)
     result = score(inputs, charging, _options(config))
     if as_json:

@@ -185,6 +185,7 @@ def _price_style(price_per_mwh: float, *, estimated: bool) -> str:
 def _figures_panel(document: Json) -> Panel:
     metrics, resources = document.get("metrics") or {}, document["resources"]
     cells = [f"{name.replace('_', ' ')} {_metric(value)}" for name, value in metrics.items()]
+    cells += _battery_cells(document.get("battery"))
     cells.append(f"writes today {document['writes_today']}")
     cells.append(f"decisions {document['decision_count']}")
     if resources["rss_mb"] is not None:
@@ -201,6 +202,19 @@ def _events_panel(document: Json, zone: ZoneInfo) -> Panel:
         lines.append(f"{event['message']}\n", style=SEVERITY_STYLE.get(event["severity"], ""))
     lines.rstrip()
     return Panel(lines or Text("none", style="dim"), title="events", title_align="left", width=119)
+
+
+def _battery_cells(battery: Json | None) -> list[str]:
+    if battery is None:
+        return []
+    cells = []
+    if battery["usable_charge_w"] is not None:
+        cells.append(f"battery takes {kw_from_w(battery['usable_charge_w']):.1f} kW now")
+    if battery["time_to_target_s"]:
+        cells.append(f"{battery['target_soc_pct']:.0f} % in {_duration(battery['time_to_target_s'])} of charging")
+    if battery["full_cycles_per_day"] is not None:
+        cells.append(f"{battery['full_cycles_per_day']:.1f} cycles a day")
+    return cells
 
 
 def _metric(value: Any) -> str:

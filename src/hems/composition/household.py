@@ -13,6 +13,7 @@ from hems.adapters.process_figures import ProcessMeter
 from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
 from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore
+from hems.composition.battery_status import battery_status
 from hems.composition.figures import FigureBoard
 from hems.composition.settings import minutes, multi_factor_options_of
 from hems.composition.status_file import FAST_CHARGE_FILE
@@ -267,15 +268,14 @@ class Household:
         spec = self.coordinator.parts.safety.spec
         if spec is None:
             return None
-        window = spec.window
-        return {
-            "recognised_as": self._battery_label,
-            "capacity_wh": spec.battery_capacity_wh,
-            "voltage_v": [window.voltage_min_v, window.voltage_max_v],
-            "charge_current_max_a": window.charge_current_max_a,
-            "discharge_current_max_a": window.discharge_current_max_a,
-            "temperature_max_c": window.temperature_max_c,
-        }
+        active = self.coordinator.parts.actions.active
+        target_pct = active.target_soc_pct if active is not None and active.target_soc_pct is not None else None
+        return battery_status(
+            spec,
+            self._battery_label,
+            self._loaded.settings.charging.target_soc if target_pct is None else target_pct,
+            self.coordinator.parts.collection.last_24_hours,
+        )
 
     def _price_slots(self, now: datetime) -> list[dict[str, Any]]:
         """Return today's and tomorrow's prices; made anew each quarter and at each decision, which new prices cause."""

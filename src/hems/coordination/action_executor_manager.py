@@ -253,9 +253,10 @@ class ActionExecutorManager:
                 self._change_to(command if command.mode.is_forced else None, purpose, now)
                 self._verification = Verification(command=command, applied_at=now)
             case Rejected():
+                # A refusal ends nothing by itself: what was in force before may be so still.
+                self._uncertain = self._uncertain or self._active is not None
                 self._change_to(None, purpose, now)
                 self._verification = None
-                self._uncertain = False
                 self._alarm("rejected", "warning", f"{command.mode.value} was refused: {result.detail}")
             case NotConfirmed() | Unreachable():
                 self._change_to(None, purpose, now)

@@ -208,7 +208,7 @@ class MasterCoordinator:
             self._source = SAFETY_SOURCE
 
     async def _execute_protective(self, command: Command, now: datetime) -> ActionRecord:
-        """Act for safety; where the inverter cannot do the gentle mode, the battery rests instead."""
+        """Act for safety; where the inverter cannot do the gentle mode the battery rests, else nothing stays forced."""
         actions = self.parts.actions
         if command.mode is self._refused_protection:
             command = replace(command, mode=Mode.STANDBY)
@@ -220,6 +220,7 @@ class MasterCoordinator:
             self._refused_protection = None
         if isinstance(record.result, Rejected):
             self._protect_again_s = self.parts.clock.monotonic() + REFUSED_PROTECTION_PAUSE.total_seconds()
+            record = await actions.end_lease(WritePurpose.SAFETY, f"{record.asked} was refused", now)
         return record
 
     def _may_write(self, *, is_fresh: bool) -> bool:

@@ -155,9 +155,7 @@ class Controller:
                 return Rejected(detail=str(error))
             except StorageError as error:
                 return Rejected(detail=f"nothing was written, since the owner's settings could not be kept: {error}")
-            except BusRejected as error:
-                return Rejected(detail=str(error), writes=self._access.frames_written - before)
-            except BusError as error:
+            except BusError as error:  # refused writes are answered below: what cannot be read leaves all unknown
                 return Unreachable(detail=str(error), writes=self._access.frames_written - before)
 
     async def _apply(self, command: Command, purpose: WritePurpose, before: int) -> CommandResult:

@@ -123,16 +123,15 @@ class EtInverter(GoodWeWriter):
         )
 
     async def read_battery_limits(self) -> ReportedBatteryLimits:
-        """Return the battery limits set in the inverter."""
-        measured = None
+        """Return the battery limits set in the inverter; firmware without their registers still measures the voltage."""
         try:
-            data = await self._bus.read(ET_BATTERY_LIMITS.address, ET_BATTERY_LIMITS.count, unit=UNIT_ET)
             runtime = await self._bus.read(ET_RUNTIME.address, ET_RUNTIME.count, unit=UNIT_ET)
-            measured = ET_RUNTIME.decode(runtime)["battery_v"]
-        except BusRejected:
-            return ReportedBatteryLimits(measured_voltage_v=measured or None)
+            measured_v = ET_RUNTIME.decode(runtime)["battery_v"] or None
+            data = await self._read_limits()
         except BusError as error:
             raise InverterUnreachable(f"the battery limits did not arrive: {error}") from error
+        if data is None:
+            return ReportedBatteryLimits(measured_voltage_v=measured_v)
         limits = ET_BATTERY_LIMITS.decode(data)
         return ReportedBatteryLimits(
             voltage_min_v=limits["discharge_min_v"] or None,
@@ -140,8 +139,17 @@ class EtInverter(GoodWeWriter):
             # 0 A is somebody's block on charging or discharging, not a limit of the battery.
             charge_current_max_a=limits["charge_max_a"] or None,
             discharge_current_max_a=limits["discharge_max_a"] or None,
-            measured_voltage_v=measured or None,
+            measured_voltage_v=measured_v,
         )
+
+    async def _read_limits(self) -> bytes | None:
+        """Return the block of battery limits, None where the device has none; another refusal passes and raises."""
+        try:
+            return await self._bus.read(ET_BATTERY_LIMITS.address, ET_BATTERY_LIMITS.count, unit=UNIT_ET)
+        except BusRejected as error:
+            if error.code != ILLEGAL_ADDRESS:
+                raise
+            return None
 
     async def set_export_limit(self, limit_w: float | None) -> CommandResult:
         """Limit the export to ``limit_w`` [W], or not at all."""
