@@ -124,7 +124,10 @@ def rss_bytes(pid: int) -> int:
 def measure_reaction(_: argparse.Namespace) -> list[Row]:
     """From unsafe reading in the device to the protection on the wire; 100 ms between frames as on hardware."""
     poll_s = 5.0
-    delays = [asyncio.run(_one_reaction(Path(tempfile.mkdtemp()), poll_s, after_s=7.0 + 0.7 * n)) for n in range(5)]
+    delays: list[float] = []
+    for number in range(5):
+        with tempfile.TemporaryDirectory() as name:
+            delays.append(asyncio.run(_one_reaction(Path(name), poll_s, after_s=7.0 + 0.7 * number)))
     worst = max(delays)
     return [
         Row(

@@ -28,21 +28,22 @@ try:
     from hems.adapters.inverters.goodwe.connector import GoodWeInverter
     from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
     from hems.analysis.battery_profiles import BatteryEvidence, products_that_fit
-    from hems.config.loader import default_config_path, load_configuration
+    from hems.composition.built_in_simulator import start_simulator
+    from hems.composition.inverter import goodwe_options_of
+    from hems.composition.tools import Loaded, load
+    from hems.config.fields import SIMULATOR
     from hems.config.models import Configuration
     from hems.domain.command import ControlState
     from hems.domain.errors import ConfigurationError, HemsError
     from hems.domain.readings import Quality, SiteSnapshot
     from hems.domain.site import Ability, ReportedBatteryLimits
-    from hems.simulation.server import start_built_in
+    from hems.simulation.server import UDP_PORT, start_built_in
     from hems.simulation.simulated_inverter import SimulatorOptions
 except ModuleNotFoundError as missing:
     sys.exit(
         f"The Python package {missing.name!r} is not installed for {sys.executable}.\n"
         f"Set the program up with ./scripts/run.sh, then run: {ROOT / '.venv/bin/python'} {Path(__file__).name}"
     )
-
-SIMULATOR = "simulator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.disable(logging.WARNING)  # what matters is said below, in sentences
     options = _parse(arguments)
     try:
-        where, simulated = _where(options)
+        where, settings = _where(options)
     except ConfigurationError as error:
         print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(_visit(where, simulated))
+        return asyncio.run(_visit(where, settings))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
@@ -79,64 +80,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--host", help=f"address or name of the inverter, or the word {SIMULATOR}")
-    parser.add_argument("--port", type=int, help="8899 is UDP, any other Modbus/TCP (usually 502)")
+    parser.add_argument("--port", type=_port, metavar="PORT", help="8899 is UDP, any other Modbus/TCP (usually 502)")
     parser.add_argument("--family", help="auto, or ET, EH, BT, BH, ES, EM, BP, DT, MS, NS, XS")
     parser.add_argument("--config", type=Path, help="configuration file; options given here go before it")
     return parser.parse_args(arguments)
 
 
-def _where(given: argparse.Namespace) -> tuple[GoodWeOptions, SimulatorOptions | None]:
-    """Return where to look: the configuration file, and before it whatever was given on the command line."""
-    configuration = _configuration(given)
-    options = GoodWeOptions(host=given.host or SIMULATOR)
-    simulated = SimulatorOptions()
-    if configuration is not None:
-        inverter = configuration.inverter
-        options = GoodWeOptions(
-            host=inverter.ip_address,
-            port=inverter.port,
-            family=inverter.family,
-            control=inverter.control,
-            frame_gap_s=inverter.frame_gap_milliseconds / 1000,
-        )
-        options = replace(
-            options,
-            retry=replace(options.retry, timeout_s=inverter.request_timeout_seconds, retries=inverter.request_retries),
-        )
-        simulated = SimulatorOptions(model=configuration.simulator.model, soc_pct=configuration.simulator.initial_soc)
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to 65535")
+    return int(text)
+
+
+def _where(given: argparse.Namespace) -> tuple[GoodWeOptions, Configuration | None]:
+    """Return where to look and the configuration, if there is one: whatever the command line says goes before it."""
+    loaded = _loaded(given)
+    options = GoodWeOptions(host=given.host) if loaded is None else goodwe_options_of(loaded)
     options = replace(
         options,
         host=given.host or options.host,
         port=given.port or options.port,
         family=given.family or options.family,
     )
-    return options, simulated if options.host == SIMULATOR else None
+    return options, None if loaded is None else loaded.settings
 
 
-def _configuration(given: argparse.Namespace) -> Configuration | None:
+def _loaded(given: argparse.Namespace) -> Loaded | None:
     """Return the configuration; without a file of its own a given host is enough."""
-    if given.config is not None:
-        return load_configuration(given.config)
-    path = default_config_path()
-    return None if given.host is not None else load_configuration(path)
+    return load(given.config) if given.config is not None or given.host is None else None
 
 
 @asynccontextmanager
-async def _reachable(options: GoodWeOptions, simulated: SimulatorOptions | None) -> AsyncIterator[GoodWeOptions]:
-    """Start the simulated inverter where it is wanted, and say where it listens."""
-    if simulated is None:
+async def _reachable(options: GoodWeOptions, settings: Configuration | None) -> AsyncIterator[GoodWeOptions]:
+    """Start the simulated inverter where it is wanted, as it is configured, and say where it listens."""
+    if options.host != SIMULATOR:
         yield options
         return
-    server = await start_built_in(simulated, SystemClock())
+    clock = SystemClock()
+    server = await (start_built_in(SimulatorOptions(), clock) if settings is None else start_simulator(settings, clock))
     try:
-        yield replace(options, host=server.host, port=8899, frame_gap_s=0.0)
+        yield replace(options, host=server.host, port=UDP_PORT, frame_gap_s=0.0)
     finally:
         await server.stop()
 
 
-async def _visit(options: GoodWeOptions, simulated: SimulatorOptions | None) -> int:
-    async with _reachable(options, simulated) as reachable:
-        place = "the built-in simulated inverter" if simulated else "the inverter"
+async def _visit(options: GoodWeOptions, settings: Configuration | None) -> int:
+    async with _reachable(options, settings) as reachable:
+        place = "the built-in simulated inverter" if options.host == SIMULATOR else "the inverter"
         print(f"Asking {place} at {reachable.link} ...")
         inverter = await GoodWeConnector(reachable, SystemClock(), MemoryUserSettingsStore()).open()
         try:

@@ -45,6 +45,7 @@ def test_the_list_names_everything_that_can_be_chosen() -> None:
         (["--fault", "gremlins"], "known are"),
         (["--start", "tomorrow"], "ISO date"),
         (["--speed", "0"], "above 0"),
+        (["--speed", "nan"], "above 0"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
     ],
 )

@@ -24,6 +24,20 @@ def test_says_what_it_found(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "it changes nothing, also not here"
 
 
+def test_visits_the_simulated_inverter_that_is_configured(tmp_path: Path) -> None:
+    """A DT inverter sleeps without sun: only the configured scenario, a bright morning, lets it answer at any hour."""
+    config = tmp_path / "house.yaml"
+    config.write_text(
+        "inverter: {ip_address: simulator}\n"
+        "simulator: {model: GW6000-DT, scenario: full_battery}\n"
+        "battery_management: {capacity_kwh: 10}\n"
+    )
+    result = run("--config", str(config), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "GW6000-DT" in result.stdout
+    assert "have no battery" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
@@ -32,6 +46,7 @@ def test_says_what_it_found(tmp_path: Path) -> None:
         (("--host", "simulator", "--family", "DT"), 1, "Wrong family"),
         (("--host", "simulator", "--family", "XT"), 2, "inverter.family"),
         (("--config", "missing.yaml"), 2, "missing.yaml"),
+        (("--host", "127.93.0.1", "--port", "70000"), 2, "70000 is no port"),
     ],
 )
 def test_says_what_to_try(arguments: tuple[str, ...], code: int, expected: str, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def test_each_fault_is_survived_and_self_use_comes_back(name: str) -> None
 
 
 async def test_an_answer_for_another_client_is_not_taken_for_a_reading() -> None:
-    house = await faulty("steal:1.0@0")
+    house = await faulty(f"steal:1.0@{START_S}")
     for _ in range(5):
         assert await poll(house) is None
         await house.live(seconds=5)

@@ -40,6 +40,7 @@ def test_backup_holds_the_database_and_the_configuration(app: typer.Typer, confi
     result = CliRunner().invoke(app, ["backup", str(target), "--config", str(config)])
     assert result.exit_code == 0, result.output
     assert "out/hems.sqlite3, config/master_coordinator_config.yaml" in result.output
+    assert "remove hems.sqlite3-wal" in result.output, "an old log is played over the restored database"
     with tarfile.open(target) as tar:
         assert tar.getnames() == ["out/hems.sqlite3", "config/master_coordinator_config.yaml"]
 
@@ -65,3 +66,6 @@ def test_export_to_the_terminal_and_a_time_that_is_none(app: typer.Typer, config
     wrong = CliRunner().invoke(app, ["export", "--from", "yesterday", "--config", str(config)])
     assert wrong.exit_code == 2
     assert "is not a time" in wrong.output
+    turned = CliRunner().invoke(app, ["export", "--from", "2026-11-02", "--to", "2026-11-01", "--config", str(config)])
+    assert turned.exit_code == 2
+    assert "is not before" in turned.output

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from hems.adapters.storage.sqlite_reader import StoreReader
-from hems.composition.simulated_days import Moment
+from hems.composition.simulated_days import Moment, SimulatedRun, simulate_days
+from hems.composition.tools import load
 from hems.domain.command import Mode
+from hems.domain.errors import WrongBatteryWindow
 from hems.domain.record import CycleRecord
 from hems.domain.safety import Cause
+from hems.simulation.market import SimulatedMarketOptions, SimulatedPriceSource
 from hems.simulation.simulated_inverter import SimulatedInverter, SimulatorOptions
-from support.household import flat_prices, live_through, priced_by
+from support.household import flat_prices, live_through, priced_by, write_configuration
 
 NIGHT = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -283,6 +286,32 @@ def test_fast_charge_reaches_its_target_in_time_and_only_then(tmp_path: Path) ->
     assert not any(map(is_charging, trace.between(NIGHT, NIGHT + 55 * MINUTE))), "the dear hour is left out"
 
 
+def test_fast_charge_keeps_its_promise_with_a_battery_that_takes_a_third_of_the_power(tmp_path: Path) -> None:
+    """5 kW are configured, the 48 V pack takes 32 A: the cheap end alone is too short, and the house drains it."""
+    from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
+    from hems.composition.status_file import FAST_CHARGE_FILE
+    from hems.domain.fast_charge import FastChargeRequest
+
+    trace = Trace()
+    deadline = NIGHT + timedelta(hours=4)
+    FileFastChargeInbox(tmp_path / "out" / FAST_CHARGE_FILE).write(
+        FastChargeRequest(target_soc_pct=80.0, deadline=deadline, asked_at=NIGHT)
+    )
+    outcome = live_through(
+        tmp_path,
+        NIGHT,
+        timedelta(hours=4),
+        house(soc_pct=50.0, load=1000.0),
+        prices=priced_by(lambda at: 900.0 - 10.0 * ((at - NIGHT) // timedelta(minutes=15))),
+        watch=trace.watch,
+        poll_s=20,
+    )
+    assert trace.soc_pct[-1] >= 79.4, "80 % at the deadline, as the inverter tells it"
+    assert max(trace.soc_pct) < 81.0
+    assert not any(map(is_charging, trace.between(NIGHT, NIGHT + 45 * MINUTE))), "the dearest quarters are left out"
+    assert len(outcome.modes) <= 12
+
+
 @pytest.mark.parametrize("power", [-2000.0])
 def test_nothing_is_forced_before_the_battery_is_known(tmp_path: Path, power: float) -> None:
     trace = Trace()
@@ -296,3 +325,92 @@ def test_nothing_is_forced_before_the_battery_is_known(tmp_path: Path, power: fl
     )
     assert min(trace.battery_w) > power
     assert all(mode is Mode.SELF_USE for mode in trace.mode)
+
+
+@pytest.mark.parametrize("model", ["GW5048-EM", "GW5048-ES"])
+def test_an_inverter_that_cannot_rest_is_still_made_to_stop_charging_within_a_poll(tmp_path: Path, model: str) -> None:
+    ordered: list[tuple[datetime, bool]] = []
+
+    def watch(moment: Moment) -> None:
+        settings = moment.house.device.effective
+        eco = settings.work_mode == 3 and any(slot.covers(moment.house.device.shown) for slot in settings.eco_slots)
+        ordered.append((moment.at, eco or settings.ems_mode == 11))
+
+    hot_from = NIGHT + timedelta(seconds=607)  # not on the minute at which the control registers are looked through
+    live_through(
+        tmp_path,
+        NIGHT,
+        14 * MINUTE,
+        house(model=model, soc_pct=30.0, faults=("over_temperature:65@607",)),
+        prices=flat_prices(100.0),
+        watch=watch,
+    )
+    assert all(forced for at, forced in ordered if NIGHT + MINUTE < at < hot_from)
+    assert not any(forced for at, forced in ordered if at > hot_from + timedelta(seconds=10))
+
+
+def test_one_refused_read_does_not_put_the_protection_off(tmp_path: Path) -> None:
+    ems: list[tuple[datetime, int]] = []
+    hot_from = NIGHT + timedelta(seconds=607)
+
+    def refuse_once(inverter: SimulatedInverter) -> None:
+        answer = inverter.device.answer_pdu
+
+        def refusing(pdu: bytes) -> bytes | None:
+            refused = hot_from <= inverter.now < hot_from + timedelta(seconds=4) and pdu[:2] >= b"\x03\xb0"
+            return b"\x83\x04" if refused else answer(pdu)
+
+        inverter.device.answer_pdu = refusing  # type: ignore[method-assign]
+
+    live_through(
+        tmp_path,
+        NIGHT,
+        14 * MINUTE,
+        house(model="GW8KN-ET", soc_pct=30.0, faults=("over_temperature:65@607",)),
+        prices=flat_prices(100.0),
+        watch=lambda moment: ems.append((moment.at, moment.house.device.effective.ems_mode)),
+        starting_with=refuse_once,
+    )
+    assert all(mode == 11 for at, mode in ems if NIGHT + MINUTE < at < hot_from)
+    assert not any(mode == 11 for at, mode in ems if at > hot_from + timedelta(seconds=15))
+
+
+def test_an_over_charged_battery_at_the_start_is_waited_for_and_not_a_wrong_profile(tmp_path: Path) -> None:
+    trace = Trace()
+    live_through(
+        tmp_path,
+        NIGHT,
+        20 * MINUTE,
+        house(soc_pct=30.0, faults=("over_voltage@0+300",)),
+        prices=flat_prices(100.0),
+        watch=trace.watch,
+    )
+    assert Cause.BATTERY_OVER_VOLTAGE in trace.causes[0]
+    assert not any(map(is_charging, trace.between(NIGHT, NIGHT + 9 * MINUTE)))
+    assert any(map(is_charging, trace.between(NIGHT + 12 * MINUTE, NIGHT + 20 * MINUTE)))
+
+
+def test_a_wrong_battery_ends_the_service_but_not_with_a_charge_left_behind(tmp_path: Path) -> None:
+    houses: list[SimulatedInverter] = []
+
+    def left_charging(inverter: SimulatedInverter) -> None:
+        houses.append(inverter)
+        _force_charging(inverter)
+
+    path = write_configuration(tmp_path, more="charging: {safety_voltage_max: 58.0, safety_voltage_min: 45.0}")
+    text = path.read_text().replace("capacity_kwh: 10.0", "capacity_kwh: 10.0\n  profile: pack_48v")
+    path.write_text(text)
+    with pytest.raises(WrongBatteryWindow, match=r"lynx_home_f"):
+        simulate_days(
+            SimulatedRun(
+                loaded=load(path),
+                start=NIGHT,
+                length=5 * MINUTE,
+                house=house(model="GW8KN-ET"),
+                prices=lambda clock: SimulatedPriceSource(clock, SimulatedMarketOptions()),
+                starting_with=left_charging,
+            )
+        )
+    inverter = houses[0]
+    inverter.advance_to(inverter.now + MINUTE)
+    assert inverter.device.effective.ems_mode == 1

@@ -110,6 +110,14 @@ async def test_the_count_of_writes_survives_a_restart_and_ends_at_local_midnight
     assert bench.new_executor().writes_today == 0
 
 
+async def test_a_refusal_does_not_end_the_lease_that_was_in_force(bench: Bench) -> None:
+    await bench.actions.execute(charge(), DECISION, AT)
+    bench.inverter.results.append(Rejected(detail="it cannot discharge"))
+    await bench.actions.execute(Command(mode=Mode.DISCHARGE, power_w=900.0, expires_at=AT), DECISION, AT)
+    assert bench.actions.active is None
+    assert bench.actions.is_uncertain, "the charge may go on: self-use has to be asked for"
+
+
 async def test_a_refused_forced_command_leaves_self_use(bench: Bench) -> None:
     bench.inverter.results = [Rejected(detail="illegal data value")]
     await bench.actions.execute(charge(), DECISION, AT)
@@ -180,6 +188,7 @@ async def test_an_inverter_that_does_not_obey_is_told_again_once_then_rested(ben
             await bench.actions.execute(charge(), DECISION, now)
     assert bench.actions.forced_paused_until(now) is not None
     assert [kind for kind, _, _ in bench.alarms] == ["not_confirmed", "not_confirmed", "not_obeyed"]
+    assert bench.actions.forced_paused_until(now - timedelta(hours=5)) is None, "five minutes, not the five hours"
 
 
 @pytest.mark.parametrize(("mode", "soc_pct", "reached"), [(Mode.CHARGE, 90.0, True), (Mode.CHARGE, 89.9, False)])

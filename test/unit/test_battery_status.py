@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from support.scripted_inverter import snapshot
-
 from hems.composition.battery_status import battery_status
 from hems.domain.readings import EnergyCounters, unknown_snapshot
 from hems.domain.site import BatteryWindow, SiteSpec
+from support.scripted_inverter import snapshot
 
 AT = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
 SPEC = SiteSpec(

@@ -291,8 +291,9 @@ def test_window_is_refused_or_inside_every_bound(
     assert window.voltage_min_v >= max(value for value in (low, keys[0], 0.0) if value is not None)
     assert window.voltage_max_v <= min(value for value in (high, keys[1], 9e9) if value is not None)
     assert window.charge_current_max_a <= min(value for value in (charge or None, keys[2], 9e9) if value is not None)
-    assert window.temperature_max_c <= min(value for value in (keys[3], 60.0) if value is not None)
+    assert window.temperature_max_c <= (60.0 if keys[3] is None else keys[3])
     if profile in PRODUCTS:
+        assert window.temperature_max_c <= PRODUCTS[profile].temperature_max_c
         product_low, product_high = PRODUCTS[profile].voltage_range(modules)
         assert product_low <= window.voltage_min_v
         assert window.voltage_max_v <= product_high

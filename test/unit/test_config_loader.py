@@ -58,7 +58,7 @@ def test_two_keys_are_enough() -> None:
         ),
         (
             "charging:\n  max_power: 5 kW\n",
-            'f.yaml:6:14: charging.max_power: must be a number from 0 to 50000 W, not "5 kW"',
+            'f.yaml:6:14: charging.max_power: must be a number from 100 to 50000 W, not "5 kW"',
         ),
         (
             "charging:\n  safety_temp_max: 200\n",
@@ -66,7 +66,7 @@ def test_two_keys_are_enough() -> None:
         ),
         (
             "charging: {max_power: .nan}\n",
-            "f.yaml:5:23: charging.max_power: must be a number from 0 to 50000 W, not NaN",
+            "f.yaml:5:23: charging.max_power: must be a number from 100 to 50000 W, not NaN",
         ),
         ("site: {time_zone: Mars/Olympus}\n", "time_zone: must be a time zone of the IANA database"),
         ("prices: {first_fetch_time: 24:30}\n", "prices.first_fetch_time: must be a local time of day as HH:MM"),

@@ -117,6 +117,13 @@ def test_network_price_is_the_sum_of_its_named_parts() -> None:
             "prices: {tariff: {kind: fixed, fixed_export_per_kwh: 0.2}}\n",
             "fixed_import_per_kwh: required, because kind",
         ),
+        ("prices: {currency: EUR}\n", "prices.currency: must be PLN: prices.source pse publishes no other"),
+        (
+            "prices: {pse: {base_url: 'http://a.pl/api?x=1'}}\n",
+            "prices.pse.base_url: must be an http:// or https:// address",
+        ),
+        # The score proposes charges with this power, and a fast charge divides by it.
+        ("charging: {max_power: 0}\n", "charging.max_power: must be a number from 100 to 50000 W, not 0"),
     ],
 )
 def test_contradiction_is_refused_at_its_key(more: str, refusal: str) -> None:

@@ -146,7 +146,7 @@ def test_an_emergency_needs_nothing_but_the_soc() -> None:
     ("missing", "word"),
     [("price_per_mwh", "price"), ("soc_pct", "SoC"), ("pv_w", "PV"), ("load_w", "consumption")],
 )
-@pytest.mark.parametrize("nothing", [None, float("nan"), float("inf")])
+@pytest.mark.parametrize("nothing", [None, float("nan"), float("inf"), float("-inf")])
 def test_unknown_never_charges(missing: str, word: str, nothing: float | None, charging: bool) -> None:
     known = inputs(0.0, 30.0, 0.0, 5000.0)
     assert score(known, charging, OPTIONS).charging_after, "with all inputs known this one charges"

@@ -74,3 +74,10 @@ def test_one_odd_sample_does_not_refute_a_confirmed_command() -> None:
     for second, power_w in ((30, -2000.0), (35, 100.0), (40, -2000.0), (45, 100.0), (50, 100.0)):
         proof = proof.observe(snapshot(AT + timedelta(seconds=second), power_w=power_w))
     assert proof.proof is Proof.CONFIRMED
+
+
+def test_a_clock_that_is_set_back_does_not_put_the_proof_off_for_hours() -> None:
+    proof = Verification(command=command(Mode.CHARGE, 2000.0), applied_at=AT)
+    for second in range(0, 15, 5):
+        proof = proof.observe(snapshot(AT - timedelta(hours=3) + timedelta(seconds=second), power_w=600.0))
+    assert proof.proof is Proof.REFUTED

@@ -35,8 +35,6 @@ class ProcessLock:
                 f"another Master Coordinator runs with the data directory {self._path.parent}; stop it first, "
                 "or give this one its own storage.directory"
             ) from error
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
         return self
 
@@ -48,10 +46,12 @@ class ProcessLock:
             self._descriptor = None
 
 
-def is_held(directory: Path) -> bool:
-    """Return whether a coordinator runs with the data ``directory``."""
+def is_held(directory: Path) -> bool | None:
+    """Return whether a coordinator runs with the data ``directory``; None where this user may not know."""
     try:
         descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return None
     except OSError:
         return False
     try:

@@ -40,6 +40,10 @@ CONNECTED_MIN_V = 10.0
 # not a pack in trouble: it is another pack.
 _ALIVE_BELOW_WINDOW = 0.85
 _ALIVE_ABOVE_WINDOW = 1.05
+# Where limits are set in the inverter for this very battery, one reading outside them is trouble to be stopped for, not
+# another pack: that one is told by its limits, or lies far off.
+_IN_TROUBLE_BELOW_WINDOW = 0.70
+_IN_TROUBLE_ABOVE_WINDOW = 1.20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,9 +221,10 @@ class BatteryEvidence:
 
     def fits(self, low_v: float, high_v: float) -> bool:
         """Return whether a battery with this window could be the one connected; unknown readings do not object."""
-        if self.measured_v is not None and not (
-            _ALIVE_BELOW_WINDOW * low_v <= self.measured_v <= _ALIVE_ABOVE_WINDOW * high_v
-        ):
+        alive_from, alive_to = _ALIVE_BELOW_WINDOW, _ALIVE_ABOVE_WINDOW
+        if self.low_v is not None and self.high_v is not None:
+            alive_from, alive_to = _IN_TROUBLE_BELOW_WINDOW, _IN_TROUBLE_ABOVE_WINDOW
+        if self.measured_v is not None and not alive_from * low_v <= self.measured_v <= alive_to * high_v:
             return False
         if self.low_v is None or self.high_v is None:
             return (self.low_v is None or self.low_v < high_v) and (self.high_v is None or self.high_v > low_v)

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
         Exit codes: 0 written and checked, 1 not written, 2 the configuration cannot be used.
         """
+        from hems.adapters.storage.sqlite_schema import DATABASE_NAME
         from hems.composition.tools import data_directory
         from hems.config.loader import default_config_path
 
@@ -35,7 +36,11 @@ def register(app: typer.Typer) -> None:
             f"{done.path}: {done.size_bytes / 1e6:.2f} MB, checked; holds {', '.join(done.contents[:3])}{_more(done)}"
         )
         if done.path.suffix != ".sqlite3":
-            typer.echo(f"To restore: stop the service, then: tar -xzf {done.path} -C <the project's directory>")
+            # A log that a killed service left behind would be played over the restored database.
+            typer.echo(
+                f"To restore: stop the service, remove {DATABASE_NAME}-wal and -shm beside the database where they are "
+                f"left, then: tar -xzf {done.path} -C <the project's directory>"
+            )
 
 
 def _more(done: Backup) -> str:

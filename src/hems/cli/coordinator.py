@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -42,9 +43,11 @@ def register(app: typer.Typer) -> None:
 def run_coordinator(config: Path | None, *, live: bool | None) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     from hems.adapters.logging_setup import LoggingOptions, configure_logging
+    from hems.adapters.storage.state_file import read_current_state
     from hems.composition.service import run_service
     from hems.composition.tools import load
 
+    os.umask(0o027)  # what the service writes tells of a household: not for every user of the machine
     loaded = load(config)
     show_live = sys.stdout.isatty() if live is None else live
     close_logs = configure_logging(
@@ -65,8 +68,27 @@ def run_coordinator(config: Path | None, *, live: bool | None) -> int:
             asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop)))
     finally:
         close_logs()
-    print("The Master Coordinator has stopped; the inverter is back in self-use.")
-    return ExitCode.OK
+    record = read_current_state(loaded.data).status or {}
+    print(farewell(record))
+    return ExitCode.OK if is_back_in_self_use(record) else ExitCode.FAILED
+
+
+def is_back_in_self_use(document: dict[str, Any]) -> bool:
+    """Return whether ``document``, the last record, tells of a stop that the inverter confirmed."""
+    stopped = [event for event in document.get("events", ()) if event["kind"] == "stopped"]
+    return document.get("state") == "stopped" and bool(stopped) and stopped[-1]["severity"] == "info"
+
+
+def farewell(document: dict[str, Any]) -> str:
+    """Return what a person must know after the stop that ``document``, the last record, tells of."""
+    stopped = [event for event in document.get("events", ()) if event["kind"] == "stopped"]
+    if is_back_in_self_use(document):
+        return "The Master Coordinator has stopped; the inverter is back in self-use."
+    why = f" ({stopped[-1]['message']})" if stopped else ""
+    return (
+        "The Master Coordinator has stopped, but the inverter is NOT confirmed back in self-use"
+        f"{why}: run `hems restore`."
+    )
 
 
 async def _until_signalled(work: Callable[[asyncio.Event], Any]) -> None:
@@ -105,4 +127,6 @@ def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:
 
         Console().print(status_view(report.document, report.zone))
         print(report.summary)
-    return ExitCode.OK if report.succeeded else ExitCode.UNREACHABLE
+    if report.succeeded:
+        return ExitCode.OK
+    return ExitCode.FAILED if "test" in report.document else ExitCode.UNREACHABLE  # without a reading nothing is tested

@@ -46,6 +46,8 @@ def register(app: typer.Typer) -> None:
             last = moment_of(end or today, zone, at_end=True)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
+        if first >= last:
+            raise typer.BadParameter(f"--from {first.isoformat()} is not before --to {last.isoformat()}")
         with StoreReader(data_directory(config) / DATABASE_NAME) as reader:
             count = _export(reader, file, what, (first, last), zone, force=force)
         typer.echo(f"{count} {what.value} from {first.isoformat()} to {last.isoformat()}", err=True)

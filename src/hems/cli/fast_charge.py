@@ -63,7 +63,7 @@ def _ask(config: Path | None, target_soc_pct: float, by: str) -> int:
         return ExitCode.USAGE
     fast_charge_inbox(config).write(FastChargeRequest(target_soc_pct=target_soc_pct, deadline=deadline, asked_at=now))
     typer.echo(f"Asked for {target_soc_pct:.0f} % by {deadline.astimezone(zone):%Y-%m-%d %H:%M}.")
-    if not found.is_running:
+    if found.is_running is False:
         typer.echo("The Master Coordinator is not running: it will see the request when it starts.")
     return ExitCode.OK
 

@@ -25,7 +25,8 @@ _HEADER = """\
 <!-- Made from the program: python -m hems.cli.reference > docs/commands.md -->
 
 `hems` is `.venv/bin/hems` in a checkout. Where no `--config` is given, the configuration is `$HEMS_CONFIG`, else
-`config/master_coordinator_config.yaml` of the checkout, of the current directory, or of the installed place.
+`config/master_coordinator_config.yaml` of the checkout, of the current directory, or of the installed place;
+`hems score` alone goes without and takes the documented bands then.
 """
 
 _VALUE_WORDS = {str: "TEXT", float: "NUMBER", int: "INTEGER", Path: "PATH"}

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         host: Annotated[
             str | None, typer.Option(help="The inverter's address, in place of the configured one.")
         ] = None,
-        port: Annotated[int | None, typer.Option(help="The inverter's port; 8899 is UDP.")] = None,
+        port: Annotated[int | None, typer.Option(min=1, max=65535, help="The inverter's port; 8899 is UDP.")] = None,
     ) -> None:
         """Put the inverter back to self-use and give the owner's saved settings back."""
         import asyncio

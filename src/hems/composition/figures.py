@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from hems.adapters.storage.sqlite_reader import StoreReader
 from hems.adapters.storage.sqlite_store import SqliteStore
-from hems.analysis.metrics import Figure, FigureInputs, figures
+from hems.analysis.metrics import (
+    Figure,
+    charging_efficiency,
+    data_collection_rate,
+    decision_accuracy,
+    savings,
+    uptime,
+)
 from hems.config.models import Configuration
 from hems.domain.errors import StorageError
+from hems.domain.time_grid import MTU
+from hems.domain.units import wh_from_kwh
 
 PERIOD = timedelta(days=30)
 FRESH_FOR = timedelta(minutes=15)
+DAY = timedelta(days=1)
+
+ShareOf = Callable[[Sequence[datetime], datetime, datetime, float], Figure]
 
 
 class FigureBoard:
@@ -21,7 +33,12 @@ class FigureBoard:
 
     def __init__(self, store: SqliteStore, settings: Configuration) -> None:
         self._store = store
-        self._settings = settings
+        # A reading is kept at most once a poll, however short the configured interval.
+        interval_s = max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
+        self._uptime = ShareOfTime(uptime, interval_s, complete_only=False)
+        self._collection = ShareOfTime(data_collection_rate, interval_s, complete_only=True)
+        self._capacity_wh = wh_from_kwh(settings.battery_management.capacity_kwh)
+        self._currency = settings.prices.currency
         self._made_at: datetime | None = None
         self._shown: dict[str, Any] = {}
 
@@ -34,39 +51,65 @@ class FigureBoard:
         if self._made_at is None or not timedelta(0) <= now - self._made_at < FRESH_FOR:
             self._made_at = now
             try:
-                self._shown = figures_of(self._store.reader, self._settings, now)
+                self._shown = self._compute(self._store.reader, now)
             except StorageError as error:
                 self._shown = {"problem": {"value": None, "unit": "", "basis": "", "reason": str(error)}}
         return self._shown
 
+    def _compute(self, reader: StoreReader, now: datetime) -> dict[str, Any]:
+        first = reader.first_sample_at()
+        start = now - PERIOD if first is None else max(first, now - PERIOD)
+        quarters = reader.energy_between(start - MTU, now)
+        return {
+            "decision_accuracy": _shown(decision_accuracy(quarters)),
+            "uptime": _shown(self._uptime.between(reader, start, now)),
+            "data_collection_rate": _shown(self._collection.between(reader, start, now)),
+            "charging_efficiency": _shown(charging_efficiency(quarters, self._capacity_wh)),
+            "savings": _shown(savings(quarters, self._capacity_wh, self._currency)),
+        }
 
-def figures_of(reader: StoreReader, settings: Configuration, now: datetime) -> dict[str, Any]:
-    """Return F1-F5 of the 30 days before ``now``.
 
-    Raises: StorageError.
-    """
-    first = reader.first_sample_at()
-    start = now - PERIOD if first is None else max(first, now - PERIOD)
-    made = figures(
-        FigureInputs(
-            start=start,
-            end=now,
-            quarters=reader.energy_between(start - timedelta(minutes=15), now),
-            sampled_at=reader.sample_times(start, now),
-            complete_at=reader.sample_times(start, now, complete_only=True),
-            sample_interval_s=settings.coordinator.data_collection_interval_seconds,
-            capacity_wh=1000.0 * settings.battery_management.capacity_kwh,
-            currency=settings.prices.currency,
-        )
-    )
-    shown: dict[str, Any] = {}
-    for field in fields(made):
-        figure = getattr(made, field.name)
-        if isinstance(figure, Figure):
-            shown[field.name] = {
-                "value": figure.value,
-                "unit": figure.unit,
-                "basis": figure.basis,
-                "reason": figure.reason,
-            }
-    return shown
+class ShareOfTime:
+    """F2 and F3 day by day: what is past does not change, so a quarter costs one day's readings, not thirty."""
+
+    def __init__(self, share_of: ShareOf, interval_s: float, *, complete_only: bool) -> None:
+        self._share_of = share_of
+        self._interval_s = interval_s
+        self._complete_only = complete_only
+        self._past: dict[tuple[datetime, datetime], float] = {}
+
+    def between(self, reader: StoreReader, start: datetime, end: datetime) -> Figure:
+        """Return the share of [start, end); raises StorageError."""
+        nothing = self._share_of((), start, end, self._interval_s)
+        if nothing.value is None:
+            return nothing
+        covered, watched = timedelta(), timedelta()
+        kept: dict[tuple[datetime, datetime], float] = {}
+        for day in _days(start, end):
+            share_pct = self._past.get(day)
+            if share_pct is None:
+                moments = reader.sample_times(*day, complete_only=self._complete_only)
+                share_pct = self._share_of(moments, *day, self._interval_s).value
+            if share_pct is None:  # the piece of a day is shorter than is worth judging
+                continue
+            if day[1] < end:
+                kept[day] = share_pct
+            covered += (day[1] - day[0]) * share_pct / 100.0
+            watched += day[1] - day[0]
+        self._past = kept
+        value = 100.0 * (covered / watched) if watched else None
+        return Figure(name=nothing.name, value=value, unit="%", basis=f"of {end - start}")
+
+
+def _days(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """Return [start, end) cut at UTC midnights."""
+    pieces = []
+    while start < end:
+        midnight = datetime.combine(start.date(), time.min, tzinfo=UTC) + DAY
+        pieces.append((start, min(midnight, end)))
+        start = midnight
+    return pieces
+
+
+def _shown(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "unit": figure.unit, "basis": figure.basis, "reason": figure.reason}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -34,7 +34,7 @@ from hems.coordination.status import build_status
 from hems.decision.arbiter import ArbiterOptions
 from hems.decision.multi_factor_engine import MultiFactorEngine
 from hems.decision.stability import StabilityOptions
-from hems.domain.errors import WrongBatteryWindow
+from hems.domain.errors import InverterUnreachable, WrongBatteryWindow
 from hems.domain.record import EnergySlot
 from hems.domain.site import ReportedBatteryLimits, SiteSpec
 from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
@@ -149,7 +149,7 @@ class Household:
             found = explain_window(self._loaded.settings, limits)
         except WrongBatteryWindow as error:
             if parts.safety.spec is None:
-                raise
+                await self._refuse_battery(inverter, limits, error)
             parts.events.add("battery_window", "error", f"{error}; the window found before is kept")
         else:
             for note in found.notes:
@@ -159,6 +159,20 @@ class Household:
             parts.safety.configure(spec)
             self._open_ledger(spec, inverter, limits)
         parts.actions.attach(inverter)
+
+    async def _refuse_battery(
+        self, inverter: Inverter, limits: ReportedBatteryLimits, error: WrongBatteryWindow
+    ) -> NoReturn:
+        """End the service for a battery that cannot be the configured one, having made sure of what was read.
+
+        Raises: WrongBatteryWindow; InverterUnreachable: a second look at the limits says otherwise.
+        """
+        again = await inverter.read_battery_limits()
+        if replace(again, measured_voltage_v=limits.measured_voltage_v) != limits:
+            raise InverterUnreachable(f"the battery limits read differently twice: {limits}, then {again}") from error
+        # What an earlier run left forced is to end with this one, also when nothing else can be done.
+        self.coordinator.parts.actions.attach(inverter)
+        raise error
 
     def _open_ledger(self, spec: SiteSpec, inverter: Inverter, limits: ReportedBatteryLimits) -> None:
         if self.coordinator.parts.ledger is not None:

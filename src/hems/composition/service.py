@@ -9,12 +9,11 @@ from typing import Any
 
 from hems.adapters.clock import SystemClock
 from hems.adapters.process_lock import ProcessLock
-from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.composition.household import Household, Surroundings
 from hems.composition.inverter import connector_of
 from hems.composition.settings import price_service_of, tariff_of
-from hems.composition.tools import Loaded, store_options
+from hems.composition.tools import Loaded, json_files, store_options
 
 
 @asynccontextmanager
@@ -36,7 +35,7 @@ async def open_household(
             Surroundings(
                 clock=clock,
                 store=store,
-                files=JsonFiles(loaded.data, loaded.zone),
+                files=json_files(loaded),
                 connector=connector,
                 prices=prices,
             ),

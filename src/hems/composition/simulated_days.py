@@ -17,13 +17,12 @@ from typing import Any
 from hems.adapters.clock import LoopClock
 from hems.adapters.inverters.goodwe import open_in_memory
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
-from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.adapters.virtual_time import run_in_virtual_time
 from hems.composition.household import Household, Surroundings
 from hems.composition.inverter import USER_SETTINGS_FILE, goodwe_options_of
 from hems.composition.settings import price_service_options_of, tariff_of
-from hems.composition.tools import Loaded, store_options
+from hems.composition.tools import Loaded, json_files, store_options
 from hems.coordination.price_service import PriceService
 from hems.domain.command import Command
 from hems.ports.clock import Clock
@@ -83,7 +82,7 @@ async def _simulate(run: SimulatedRun) -> RunOutcome:
         around = Surroundings(
             clock=clock,
             store=store,
-            files=JsonFiles(data, run.loaded.zone),
+            files=json_files(run.loaded),
             connector=_MemoryConnector(run.loaded, house, clock, data),
             prices=PriceService(
                 run.prices(clock), store, tariff_of(settings), clock, price_service_options_of(settings)

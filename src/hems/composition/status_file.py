@@ -20,7 +20,8 @@ class FoundStatus:
     """The last status document, ``running`` told apart; ``problem`` says why there is no document."""
 
     document: dict[str, Any]
-    is_running: bool
+    is_running: bool | None
+    """None where this user may not know."""
     problem: str | None
     zone: ZoneInfo
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hems.adapters.clock import SystemClock
+from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
 from hems.composition.settings import multi_factor_options_of, price_service_of, tariff_of
 from hems.config.loader import default_config_path, load_configuration, resolve_directory
 from hems.config.models import Configuration
 from hems.coordination.price_service import PriceService
 from hems.decision.multi_factor_engine import MultiFactorOptions
-from hems.ports.prices import Tariff
 
 DATABASE = "hems.sqlite3"
 
@@ -72,10 +73,13 @@ def multi_factor_options(config_path: Path | None) -> MultiFactorOptions:
     return multi_factor_options_of(load(config_path).settings)
 
 
+def json_files(loaded: Loaded) -> JsonFiles:
+    """Return the readable files of the house."""
+    return JsonFiles(loaded.data, loaded.zone, kept=timedelta(days=loaded.settings.storage.raw_days))
+
+
 def store_options(loaded: Loaded, *, set_damaged_aside: bool = True) -> StoreOptions:
     """Return where and for how long records are kept."""
-    from datetime import timedelta
-
     kept = loaded.settings.storage
     return StoreOptions(
         path=loaded.database,
@@ -90,7 +94,6 @@ class PriceTools:
     """Prices outside the service."""
 
     service: PriceService
-    tariff: Tariff
     zone: ZoneInfo
 
 
@@ -100,6 +103,7 @@ async def open_price_tools(config_path: Path | None) -> AsyncIterator[PriceTools
     loaded = load(config_path)
     clock = SystemClock()
     tariff = tariff_of(loaded.settings)
-    with SqliteStore(store_options(loaded)) as store:
+    # A damaged file is the running service's to set aside, not a question's.
+    with SqliteStore(store_options(loaded, set_damaged_aside=False)) as store:
         async with price_service_of(loaded.settings, store, tariff, clock) as service:
-            yield PriceTools(service=service, tariff=tariff, zone=loaded.zone)
+            yield PriceTools(service=service, zone=loaded.zone)

@@ -78,6 +78,7 @@ def _check_url(value: Any) -> Any:
         try:
             parts = urlsplit(value)
             is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+            is_url = is_url and not parts.query and not parts.fragment  # what is asked for is put behind it
         except ValueError:
             is_url = False
         if not is_url or any(character.isspace() for character in value):
@@ -121,7 +122,7 @@ LocalTime = Annotated[
     PlainSerializer(lambda value: value.strftime("%H:%M"), return_type=str),
     Allowed("a local time of day as HH:MM, such as 13:30"),
 ]
-HttpUrl = Annotated[str, BeforeValidator(_check_url), Allowed("an http:// or https:// address")]
+HttpUrl = Annotated[str, BeforeValidator(_check_url), Allowed("an http:// or https:// address without a query")]
 TimeZoneName = Annotated[
     str, BeforeValidator(_check_time_zone), Allowed("a time zone of the IANA database, such as Europe/Warsaw")
 ]

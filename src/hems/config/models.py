@@ -140,7 +140,10 @@ class ChargingSettings(Section):
     """Bounds on charging. A number here narrows what the battery's profile and the inverter permit, never widens it."""
 
     max_power: Watts = Field(
-        default=5000, ge=0, le=50_000, description="Most the coordinator charges the battery with."
+        default=5000,
+        ge=100,
+        le=50_000,
+        description="Most the coordinator charges the battery with; less than 100 W no inverter regulates.",
     )
     safety_voltage_min: VoltsOrAuto = Field(
         default="auto",

@@ -97,3 +97,9 @@ class PricesSettings(Section):
     )
     pse: PseSource = Field(default=PseSource(), description="Where PSE answers.")
     tariff: TariffSettings = Field(default=TariffSettings(), description="From the market price to the bill.")
+
+    @model_validator(mode="after")
+    def _source_has_the_currency(self) -> Self:
+        if self.source == "pse" and self.currency != "PLN":
+            refuse(("currency", "must be PLN: prices.source pse publishes no other"))
+        return self

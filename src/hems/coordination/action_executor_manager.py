@@ -107,7 +107,8 @@ class ActionExecutorManager:
 
     def forced_paused_until(self, now: datetime) -> datetime | None:
         """Return until when forced commands rest after the inverter did not obey, or None."""
-        if self._paused_until is not None and now < self._paused_until:
+        # Further ahead than it was ever set means that the clock was set back since.
+        if self._paused_until is not None and now < self._paused_until <= now + REFUSAL_PAUSE:
             return self._paused_until
         return None
 

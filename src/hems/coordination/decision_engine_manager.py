@@ -91,16 +91,22 @@ class DecisionEngineManager:
 
     def decide(self, context: DecisionContext, envelope: SafetyEnvelope) -> Decision:
         """Return the decision for ``context`` within ``envelope``, and remember it."""
-        decision = arbitrate(context, self._proposals(context), envelope, self._options.arbiter)
+        decision = arbitrate(context, self._proposals(context, envelope), envelope, self._options.arbiter)
         decision = replace(decision, command=in_whole_steps(decision.command))
         self._history.append(decision)
         self.decision_count += 1
         return decision
 
-    def _proposals(self, context: DecisionContext) -> tuple[Proposal, ...]:
-        horizon = self._prices.prices_between(context.at, context.at + self._options.price_horizon)
+    def _proposals(self, context: DecisionContext, envelope: SafetyEnvelope) -> tuple[Proposal, ...]:
         wishes = [strategy.propose(context) for strategy in self._strategies]
-        wishes.append(self._fast_charge.propose(context, horizon))
+        if self._fast_charge.request is not None:
+            prices = self._prices.retail_between(context.at, context.at + self._options.price_horizon)
+            bound_w = min(envelope.bounds.charge_max_w, envelope.bounds.forced_charge_max_w)
+            asked = self._fast_charge.propose(context, prices, charge_bound_w=bound_w)
+            # A person's hold says "do not discharge"; it must not keep a strategy from charging.
+            charges = any(wish is not None and wish.command.mode is Mode.CHARGE for wish in wishes)
+            if asked is not None and not (asked.command.mode is Mode.HOLD and charges):
+                wishes.append(asked)
         return tuple(wish for wish in wishes if wish is not None)
 
 

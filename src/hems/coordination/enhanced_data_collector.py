@@ -90,16 +90,16 @@ class EnhancedDataCollector:
         if self._clock.monotonic() < self._next_open_at:
             return False
         try:
-            inverter = await self._connector.open()
+            self._inverter = inverter = await self._connector.open()
             await self._on_opened(inverter)
         except InverterUnreachable as error:
+            await self.close()
             self._failures += 1
             self.last_error = str(error)
             self._next_open_at = self._clock.monotonic() + self._backoff_s
             log.warning("inverter not opened", error=str(error), next_attempt_in_s=self._backoff_s)
             self._backoff_s = min(2 * self._backoff_s, self._options.backoff_max_s)
             return False
-        self._inverter = inverter
         self._backoff_s = self._options.backoff_first_s
         log.info(
             "inverter opened",

@@ -1,16 +1,15 @@
-"""Events: what a person may want to know, kept, logged and told to notifiers; the same one is not repeated at once."""
+"""Events: what a person may want to know, kept and logged; the same one is not repeated at once."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from hems.domain.record import EventRecord
 from hems.ports.clock import Clock
-from hems.ports.storage import Notifier, RecordStore
+from hems.ports.storage import RecordStore
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +22,9 @@ KEPT = 50
 class EventLog:
     """Takes events from everywhere in the cycle."""
 
-    def __init__(self, clock: Clock, store: RecordStore, notifiers: Sequence[Notifier] = ()) -> None:
+    def __init__(self, clock: Clock, store: RecordStore) -> None:
         self._clock = clock
         self._store = store
-        self._notifiers = tuple(notifiers)
         self._latest: deque[EventRecord] = deque(maxlen=KEPT)
         self._told_at: dict[tuple[str, str], datetime] = {}
 
@@ -48,5 +46,3 @@ class EventLog:
         self._latest.append(event)
         self._store.add_event(event)
         getattr(log, severity)(message, kind=kind)
-        for notifier in self._notifiers:
-            notifier.notify(event)

@@ -1,35 +1,58 @@
 """Fast Charge Controller: turns "charge to 90 % by 07:00" into a proposal; it never writes to the inverter.
 
 The request is one small file, so it can be given while the service is down and survives a restart. The energy is
-bought in the cheapest quarters that still reach the target in time; when time runs short every quarter is used.
+bought in the cheapest quarters that still reach the target in time; when time runs short every quarter is used. What
+was bought is held until the deadline, unless using it now and buying it again before then is cheaper.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hems.analysis.price_analyzer import cheapest_slots
 from hems.domain.command import Command, Mode
 from hems.domain.decision import DecisionContext, Priority, Proposal
 from hems.domain.errors import RejectedData
 from hems.domain.fast_charge import FastChargeRequest
-from hems.domain.prices import PriceSeries
+from hems.domain.prices import RetailPrice
 from hems.domain.time_grid import MTU, floor_to_grid
 from hems.ports.storage import FastChargeInbox
+from hems.safety.gate import MIN_FORCED_POWER_W
 
 CHARGE_EFFICIENCY = 0.90
 """Share of the power asked for that arrives as stored energy, low on purpose: being early costs little, late breaks a
 promise. Hybrid inverters and LFP packs reach 0.93-0.97 one way."""
 
-SLACK_SLOTS = 1
-"""One quarter in reserve for taper near the top and for a late start."""
+SLACK = MTU
+"""Time in reserve for a late start and for what the house takes from the battery on the way."""
+
+TAPER_FROM_PCT = 95.0
+TAPER_TIMES = 3.0
+"""Above 95 % batteries take less and less, at the end 5-8 % of their current (OpenEMS): three times the time."""
+
+REFILL_SHARE = 0.65
+"""What is stored serves the house before the deadline only where buying it again costs less than this share of the
+present price: 0.80 of it arrives, the rest is wear and the writes to the inverter's flash for changing modes. At 0.80 a
+day of ragged prices used up the daily write budget, and the battery came late."""
+
+TOP_UP_PCT = 2.0
+"""What a full battery loses while it waits is made good at the end: the inverter's own draw would otherwise start a
+charge for every percent, each a write to the inverter's flash."""
+
+SETTLED_FOR = timedelta(minutes=30)
+"""A hold that follows a charge stands this long: a SoC on the edge of a percent would toggle the two every minute."""
+
+LAST_STRETCH = timedelta(hours=1)
+"""So near the deadline nothing is given away any more, whatever the price."""
+
+LOOK_AHEAD = timedelta(hours=24)
+"""Prices are known about a day ahead; earlier nothing is bought that can wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastChargeOptions:
-    """The battery's size [Wh] and the power it may be charged with [W]."""
+    """The battery's size [Wh] and the most power the owner lets it be charged with [W]."""
 
     capacity_wh: float
     charge_power_w: float
@@ -60,30 +83,76 @@ class FastChargeController:
         self.request = request
         return request != before
 
-    def propose(self, context: DecisionContext, prices: PriceSeries) -> Proposal | None:
-        """Return a charge for this quarter where the request needs it, else None."""
+    def propose(
+        self, context: DecisionContext, prices: Sequence[RetailPrice], *, charge_bound_w: float = float("inf")
+    ) -> Proposal | None:
+        """Return a charge or a hold for this quarter where the request needs it, else None.
+
+        ``prices``: what the household pays, from this quarter on; ``charge_bound_w``: the power that the battery and
+        safety allow now [W].
+        """
         request, soc_pct = self.request, context.snapshot.battery.soc_pct
         if request is None or context.at >= request.deadline or soc_pct is None:
             return None
-        if soc_pct >= request.target_soc_pct:
+        power_w = self._power_w(charge_bound_w)
+        if power_w < MIN_FORCED_POWER_W:
             return None
-        needed = slots_needed(soc_pct, request.target_soc_pct, self._options)
+        left = request.deadline - context.at
+        needed = time_needed(soc_pct, request.target_soc_pct, self._options.capacity_wh, power_w)
+        if left > max(LOOK_AHEAD, needed):
+            return None
+        if soc_pct > request.target_soc_pct - TOP_UP_PCT and _top_up_waits(context, left - needed):
+            needed = timedelta(0)
         slots = charging_slots(context.at, request.deadline, needed, prices)
-        this_slot = floor_to_grid(context.at)
-        if this_slot not in slots:
-            return None
-        expires_at = min(this_slot + MTU + timedelta(seconds=60), request.deadline + timedelta(seconds=60))
+        if floor_to_grid(context.at) in slots:
+            return self._charge(context, request, power_w, needed)
+        if left <= LAST_STRETCH or worth_holding(context.at, request.deadline, slots, prices):
+            return self._hold(context, request)
+        return None
+
+    def _power_w(self, charge_bound_w: float) -> float:
+        """Return what the battery will be charged with; a bound of nothing is passing, and says nothing of later."""
+        bounded = charge_bound_w if charge_bound_w >= MIN_FORCED_POWER_W else float("inf")
+        return min(self._options.charge_power_w, bounded)
+
+    def _charge(
+        self, context: DecisionContext, request: FastChargeRequest, power_w: float, needed: timedelta
+    ) -> Proposal:
         reason = (
             f"asked to reach {request.target_soc_pct:.0f} % by {request.deadline:%H:%M} UTC: "
-            f"{needed} quarters of charging at {self._options.charge_power_w:.0f} W are needed, "
-            "this is one of the cheapest"
+            f"{needed.total_seconds() / 60:.0f} min of charging at {power_w:.0f} W are needed, "
+            "this quarter is one of the cheapest"
         )
-        command = Command(
-            mode=Mode.CHARGE,
+        return self._proposal(
+            context,
+            request,
+            Mode.CHARGE,
+            reason,
             power_w=self._options.charge_power_w,
             target_soc_pct=request.target_soc_pct,
-            expires_at=expires_at,
-            reason=reason,
+        )
+
+    def _hold(self, context: DecisionContext, request: FastChargeRequest) -> Proposal:
+        reason = (
+            f"asked to reach {request.target_soc_pct:.0f} % by {request.deadline:%H:%M} UTC: what is stored is held, "
+            "for before then it could not be bought again for less"
+        )
+        return self._proposal(context, request, Mode.HOLD, reason)
+
+    def _proposal(
+        self,
+        context: DecisionContext,
+        request: FastChargeRequest,
+        mode: Mode,
+        reason: str,
+        *,
+        power_w: float | None = None,
+        target_soc_pct: float | None = None,
+    ) -> Proposal:
+        grace = timedelta(seconds=60)
+        expires_at = min(floor_to_grid(context.at) + MTU, request.deadline) + grace
+        command = Command(
+            mode=mode, power_w=power_w, target_soc_pct=target_soc_pct, expires_at=expires_at, reason=reason
         )
         return Proposal(
             source=self.name,
@@ -95,19 +164,55 @@ class FastChargeController:
         )
 
 
-def slots_needed(soc_pct: float, target_soc_pct: float, options: FastChargeOptions) -> int:
-    """Return how many quarters of charging bring the battery from ``soc_pct`` to the target, one in reserve."""
-    missing_wh = max(0.0, target_soc_pct - soc_pct) / 100.0 * options.capacity_wh
-    per_slot_wh = options.charge_power_w * CHARGE_EFFICIENCY * (MTU / timedelta(hours=1))
-    return math.ceil(missing_wh / per_slot_wh) + SLACK_SLOTS if missing_wh else 0
+def _top_up_waits(context: DecisionContext, spare: timedelta) -> bool:
+    """Return whether a battery that is nearly at its target may wait, with ``spare`` time beyond what it needs."""
+    active = context.active
+    if active is not None and active.mode is Mode.CHARGE:
+        return False
+    held_since = context.active_since if active is not None and active.mode is Mode.HOLD else None
+    return spare > MTU or (held_since is not None and context.at - held_since < SETTLED_FOR)
 
 
-def charging_slots(now: datetime, deadline: datetime, needed: int, prices: PriceSeries) -> frozenset[datetime]:
-    """Return the starts of the quarters to charge in: the cheapest, or all that remain where time is short."""
+def time_needed(soc_pct: float, target_soc_pct: float, capacity_wh: float, power_w: float) -> timedelta:
+    """Return how long charging with ``power_w`` takes to the target, a reserve included; nothing at the target."""
+    below_pct = max(0.0, min(target_soc_pct, TAPER_FROM_PCT) - soc_pct)
+    above_pct = max(0.0, target_soc_pct - max(soc_pct, TAPER_FROM_PCT))
+    if not (below_pct or above_pct):
+        return timedelta(0)
+    wh = (below_pct + TAPER_TIMES * above_pct) / 100.0 * capacity_wh
+    return timedelta(hours=wh / (power_w * CHARGE_EFFICIENCY)) + SLACK
+
+
+def charging_slots(
+    now: datetime, deadline: datetime, needed: timedelta, prices: Sequence[RetailPrice]
+) -> frozenset[datetime]:
+    """Return the starts of the quarters to charge in: the cheapest that give ``needed``, or all where time is short.
+
+    A quarter counts with what is left of it before ``deadline``. Of equal prices the earlier is taken: it leaves more
+    time to make good what goes wrong. Where a price is unknown there is no cheapest, and every quarter is used.
+    """
+    if needed <= timedelta(0):
+        return frozenset()
     first = floor_to_grid(now)
-    remaining = math.ceil((deadline - first) / MTU)
-    everything = frozenset(first + index * MTU for index in range(remaining))
-    known = prices.between(first, deadline)
-    if needed >= remaining or len(known) < remaining:
-        return everything
-    return frozenset(cheapest_slots(prices, first, deadline, needed))
+    price_of = {price.start: price.import_per_kwh for price in prices}
+    starts = [first + index * MTU for index in range(-((first - deadline) // MTU))]
+    if any(start not in price_of for start in starts):
+        return frozenset(starts)
+    chosen: set[datetime] = set()
+    for start in sorted(starts, key=lambda start: (price_of[start], start)):
+        if needed <= timedelta(0):
+            break
+        chosen.add(start)
+        needed -= min(start + MTU, deadline) - max(start, now)
+    return frozenset(chosen)
+
+
+def worth_holding(now: datetime, deadline: datetime, slots: frozenset[datetime], prices: Sequence[RetailPrice]) -> bool:
+    """Return whether the battery had better not serve the house now: buying the energy again would not be cheaper.
+
+    It could be bought in any later quarter before ``deadline`` that is not taken by ``slots`` already.
+    """
+    this_slot = floor_to_grid(now)
+    price_now = next((price.import_per_kwh for price in prices if price.start == this_slot), None)
+    free = [price.import_per_kwh for price in prices if this_slot < price.start < deadline and price.start not in slots]
+    return price_now is None or not free or REFILL_SHARE * price_now <= min(free)

@@ -21,14 +21,14 @@ from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.health import HealthMonitor
 from hems.coordination.price_service import PriceService
-from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
+from hems.coordination.safety_guard import SAFETY_SOURCE, STOPPING_CAUSES, SafetyGuard
 from hems.coordination.verification import Proof
 from hems.domain.command import AlreadySo, Applied, Command, Mode, Rejected, Unreachable, WritePurpose
 from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
 from hems.domain.record import ActionRecord, CycleRecord, SampleRecord, SystemState, Trigger
-from hems.domain.safety import Cause, SafetyEnvelope
+from hems.domain.safety import SafetyEnvelope
 from hems.ports.clock import Clock
 from hems.ports.storage import RecordStore
 
@@ -240,7 +240,9 @@ class MasterCoordinator:
         if active is not None and actions.lease_is_over(now):
             await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
         elif active is not None and actions.target_reached(snapshot):
-            await self._end(None, f"the target of {active.target_soc_pct:.0f} % is reached", now)
+            # A person's wish goes on where this charge ended: it holds what it has, or charges further.
+            wake = Trigger.PERSON if self.parts.fast_charge.request is not None else None
+            await self._end(wake, f"the target of {active.target_soc_pct:.0f} % is reached", now)
 
     async def _follow_up(self, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool) -> None:
         """Prove what is in force, and see whether someone else changed it."""
@@ -376,23 +378,6 @@ class MasterCoordinator:
                 self.parts.ledger.save(self.parts.store)
         except StorageError as error:
             self.parts.events.add("storage", "error", f"state could not be kept: {error}")
-
-
-STOPPING_CAUSES = frozenset(
-    {
-        Cause.BATTERY_TOO_HOT,
-        Cause.BATTERY_OVER_VOLTAGE,
-        Cause.BATTERY_UNDER_VOLTAGE,
-        Cause.GRID_OVER_VOLTAGE,
-        Cause.GRID_UNDER_VOLTAGE,
-        Cause.GRID_LOST,
-        Cause.COMMUNICATION_LOST,
-        Cause.SYSTEM_ERROR,
-        Cause.BMS_ALARM,
-        Cause.SOC_IMPLAUSIBLE,
-    }
-)
-"""Causes that the users' documentation calls a stop of all operations; the state shown is *error*."""
 
 
 def _outcome(result: object) -> str:

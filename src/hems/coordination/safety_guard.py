@@ -25,6 +25,22 @@ LATCH_KEY = "safety_latch"
 SAFETY_SOURCE = "safety"
 """Who asked for a protective mode."""
 
+STOPPING_CAUSES = frozenset(
+    {
+        Cause.BATTERY_TOO_HOT,
+        Cause.BATTERY_OVER_VOLTAGE,
+        Cause.BATTERY_UNDER_VOLTAGE,
+        Cause.GRID_OVER_VOLTAGE,
+        Cause.GRID_UNDER_VOLTAGE,
+        Cause.GRID_LOST,
+        Cause.COMMUNICATION_LOST,
+        Cause.SYSTEM_ERROR,
+        Cause.BMS_ALARM,
+        Cause.SOC_IMPLAUSIBLE,
+    }
+)
+"""Causes that the users' documentation calls a stop of all operations; the state shown is *error*."""
+
 NO_INVERTER_YET = "no inverter has answered yet"
 
 EXCESS_SHARE = 1.1

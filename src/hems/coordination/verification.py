@@ -50,7 +50,7 @@ class Verification:
 
     def observe(self, snapshot: SiteSnapshot) -> Verification:
         """Return the state after ``snapshot``; what cannot be judged changes nothing."""
-        if snapshot.at - self.applied_at < SETTLE:
+        if timedelta(0) <= snapshot.at - self.applied_at < SETTLE:  # below 0 the clock was set back: do not wait for it
             return self
         mismatch = mismatch_of(self.command, snapshot)
         if mismatch is None:

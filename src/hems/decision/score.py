@@ -140,6 +140,7 @@ def _total(factors: tuple[FactorScore, ...]) -> float | None:
 
 
 def _action(total: float | None, soc_pct: float | None, charging: bool, options: MultiFactorOptions) -> ScoreAction:
+    soc_pct = _finite(soc_pct)  # a SoC of minus infinity is a broken reading, not an empty battery
     if soc_pct is not None and soc_pct <= options.emergency_soc_pct:
         return ScoreAction.EMERGENCY_CHARGE
     if total is None:

@@ -46,14 +46,6 @@ class RecordStore(Protocol):
         ...
 
 
-class Notifier(Protocol):
-    """Tells a person."""
-
-    def notify(self, event: EventRecord) -> None:
-        """Deliver ``event``; never raises and never blocks the cycle."""
-        ...
-
-
 class StatusPublisher(Protocol):
     """Shows the latest state to readers outside the process."""
 

@@ -10,8 +10,6 @@ import struct
 
 from hems.simulation.control import EcoSlot
 
-V1_BYTES = 8
-V2_BYTES = 12
 V1_OFF = bytes.fromhex("3000300000640000")
 V2_OFF = bytes.fromhex("300030000000006400640000")
 V2_OFF_745 = bytes.fromhex("30003000060003e800640000")

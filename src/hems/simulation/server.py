@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,8 +46,8 @@ class SimulatorServer:
 
         Raises: ValueError: an option names nothing known.
         """
-        if options.speed <= 0:
-            raise ValueError(f"speed {options.speed}: time has to move forward, so above 0")
+        if not 0 < options.speed < math.inf:
+            raise ValueError(f"speed {options.speed}: time has to move forward, so a number above 0")
         self.options = options
         self.host = options.host
         self.udp_port: int | None = None

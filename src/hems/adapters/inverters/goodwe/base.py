@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from hems.adapters.inverters.goodwe.bus import ILLEGAL_ADDRESS, BusError, BusRejected, RegisterBus
+from hems.adapters.inverters.goodwe.bus import ILLEGAL_ADDRESS, BusError, BusInvalid, BusRejected, RegisterBus
 from hems.adapters.inverters.goodwe.controller import Controller
-from hems.adapters.inverters.goodwe.fields import Field, Place
+from hems.adapters.inverters.goodwe.fields import Field, Place, cannot_hold
 from hems.adapters.inverters.goodwe.identity import DeviceInfo
 from hems.adapters.inverters.goodwe.registers import Block
 from hems.domain.command import Command, CommandResult, ControlState, WritePurpose
@@ -61,14 +61,21 @@ class ModbusFields:
         await self._bus.write(self._places[field].address, payload, unit=self._unit)
 
     async def _read_group(self, group: tuple[Field, ...]) -> dict[Field, bytes]:
+        """Return one group; values that cannot be are asked for once more. Raises: BusError."""
         first, last = self._places[group[0]], self._places[group[-1]]
-        data = await self._bus.read(first.address, last.address + last.count - first.address, unit=self._unit)
-        image = {}
-        for field in group:
-            place = self._places[field]
-            offset = 2 * (place.address - first.address)
-            image[field] = data[offset : offset + 2 * place.count]
-        return image
+        count = last.address + last.count - first.address
+        for _ in range(2):
+            data = await self._bus.read(first.address, count, unit=self._unit)
+            image = {}
+            for field in group:
+                place = self._places[field]
+                offset = 2 * (place.address - first.address)
+                image[field] = data[offset : offset + 2 * place.count]
+            odd = [field for field, payload in image.items() if cannot_hold(field, payload)]
+            if not odd:
+                return image
+        names = ", ".join(f"{field.value} {image[field].hex()}" for field in odd)
+        raise BusInvalid(f"read of {count} registers at {first.address}: {names} cannot be; another client's answer?")
 
     async def _split(self, group: tuple[Field, ...]) -> dict[Field, bytes]:
         """Read a refused group field by field, and remember what is not there."""

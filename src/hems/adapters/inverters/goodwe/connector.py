@@ -11,7 +11,14 @@ from hems.adapters.inverters.goodwe.dt import DtInverter, open_dt
 from hems.adapters.inverters.goodwe.errors import WrongFamily
 from hems.adapters.inverters.goodwe.es import EsInverter, open_es
 from hems.adapters.inverters.goodwe.et import EtInverter, open_et
-from hems.adapters.inverters.goodwe.identity import DeviceInfo, family_of_serial, parse_aa55, parse_dt, parse_et
+from hems.adapters.inverters.goodwe.identity import (
+    DeviceInfo,
+    family_of_serial,
+    is_serial_number,
+    parse_aa55,
+    parse_dt,
+    parse_et,
+)
 from hems.adapters.inverters.goodwe.library_bus import LibraryBus, LinkOptions
 from hems.adapters.inverters.goodwe.options import Family, GoodWeOptions
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
@@ -131,10 +138,14 @@ async def _ask_family(bus: RegisterBus, family: Family, tried: list[str]) -> Dev
         (ET_IDENTITY, UNIT_ET, parse_et) if family is Family.ET else (DT_IDENTITY, UNIT_DT, parse_dt)
     )
     try:
-        return parse(await bus.read(address, count, unit=unit))
+        info = parse(await bus.read(address, count, unit=unit))
     except BusError as error:
         tried.append(f"{family.value}: {error}")
         return None
+    if is_serial_number(info.serial_number):
+        return info
+    tried.append(f"{family.value}: no serial number in the answer, which was perhaps meant for another client")
+    return None
 
 
 async def _ask_aa55(bus: RegisterBus, tried: list[str]) -> DeviceInfo | None:

@@ -1,24 +1,18 @@
-"""Carries out a command: read, compare, save the owner's settings, write what differs, read back.
-
-Acknowledged is not applied: read-back can lag by seconds, and some registers take a value and never change.
-"""
+"""Carries out a command: read, compare, save the owner's settings, put in place what differs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
 
 from hems.adapters.inverters.goodwe.bus import BusError, BusRejected, BusTimeout
 from hems.adapters.inverters.goodwe.control_state import describe
 from hems.adapters.inverters.goodwe.fields import WORK_MODE_ECO, Field, Image, Target
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
+from hems.adapters.inverters.goodwe.placing import FieldAccess, Outcome, Placing
 from hems.adapters.inverters.goodwe.registers import word_of, words
 from hems.adapters.inverters.goodwe.targets import (
-    EMS_AUTOMATIC,
     OWNERS_OWN,
     CannotControlError,
     ForcedPower,
@@ -43,45 +37,8 @@ from hems.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-CONFIRM_WAITS_S = (0.0, 0.5, 1.5, 3.0)
-"""Waits before each read-back; most registers answer at once, some lag by seconds [GM]."""
-
 _NEVER_PUT_BACK = frozenset({Field.EMS, Field.FAST_CHARGE})
 """A saved forced mode is somebody's leftover, not the owner's wish."""
-
-
-class FieldAccess(Protocol):
-    """The control fields of one family, however they are reached."""
-
-    @property
-    def frames_written(self) -> int:
-        """Write frames sent, repeated ones included."""
-        ...
-
-    async def read_image(self, fields: Iterable[Field] | None = None) -> dict[Field, bytes]:
-        """Return the given fields, or all; those the device lacks are missing. Raises: BusError."""
-        ...
-
-    async def write_field(self, field: Field, payload: bytes) -> None:
-        """Write one field whole. Raises: BusError."""
-        ...
-
-    async def read_soc_pct(self) -> float | None:
-        """Return the battery's SoC, or None where it is unknown. Raises: BusError."""
-        ...
-
-    async def read_naive_clock(self) -> datetime | None:
-        """Return what the inverter's clock shows, or None. Raises: BusError."""
-        ...
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What came of putting a target into the inverter."""
-
-    refused: dict[Field, BusError] = field(default_factory=dict)
-    unconfirmed: tuple[Field, ...] = ()
-    written: bool = False
 
 
 class Controller:
@@ -104,6 +61,7 @@ class Controller:
         self._rated_power_w = rated_power_w
         self._platform_745 = platform_745
         self._lock = asyncio.Lock()
+        self._placing = Placing(access, clock)
 
     async def read_state(self) -> ControlState:
         """Return what the control registers say.
@@ -164,11 +122,11 @@ class Controller:
         situation = await self._situation(image, command)
         target = target_for(command, situation, self._forced)
         detail = _left_over(command, situation)
-        changes = {field for field, value in target.items() if image.get(field) != value}
+        changes = {name for name, value in target.items() if self._placing.differs(image, name, value)}
         if not changes:
             return AlreadySo(detail=detail)
         self._keep_owner(changes, image, purpose)
-        outcome = await self._put(image, target)
+        outcome = await self._placing.put(image, target)
         writes = self._access.frames_written - before
         if outcome.refused:
             return await self._after_refusal(command, outcome, before)
@@ -191,7 +149,7 @@ class Controller:
             if not image:
                 return Unreachable(detail="; ".join(["no control register can be read", *unread, *remarks]))
             target = self._restore_target(image, user_settings=user_settings)
-            outcome = await self._put(image, target, go_on=True)
+            outcome = await self._placing.put(image, target, go_on=True)
             writes = self._access.frames_written - before
             failed = unread + [f"{name.value}: {error}" for name, error in outcome.refused.items()]
             failed += [f"{name.value}: reads back otherwise" for name in outcome.unconfirmed]
@@ -263,21 +221,22 @@ class Controller:
         try:
             self._owner.save_all(image)
             # What holds the owner's value again is the owner's again; then note what is about to change.
-            self._owner.forget_restored(image)
+            settled = {name: value for name, value in image.items() if self._placing.is_settled(name)}
+            self._owner.forget_restored(settled)
             self._owner.before_touching(changes - _NEVER_PUT_BACK, image)
         except StorageError:
             if purpose is not WritePurpose.SAFETY:
                 raise
             logger.exception("the owner's inverter settings cannot be saved; the protective write goes on without")
 
-    async def _after_refusal(self, command: Command, outcome: _Outcome, before: int) -> CommandResult:
+    async def _after_refusal(self, command: Command, outcome: Outcome, before: int) -> CommandResult:
         """After a write failed half-way, leave nothing forced behind."""
         reason = ", ".join(f"{name.value}: {error}" for name, error in outcome.refused.items())
         if not all(isinstance(error, BusRejected) for error in outcome.refused.values()):
             return Unreachable(detail=reason, writes=self._access.frames_written - before)
         try:
             image = await self._access.read_image()
-            back = await self._put(image, self._restore_target(image, user_settings=False), go_on=True)
+            back = await self._placing.put(image, self._restore_target(image, user_settings=False), go_on=True)
         except BusError as error:
             detail = f"{command.mode.value} was refused ({reason}), and self-use could not be put back: {error}"
             return NotConfirmed(detail=detail, writes=self._access.frames_written - before)
@@ -288,40 +247,6 @@ class Controller:
         return Rejected(
             detail=f"the inverter refused {command.mode.value} ({reason}); it is in self-use", writes=writes
         )
-
-    async def _put(self, image: Image, target: Target, *, go_on: bool = False) -> _Outcome:
-        """Write what differs, in an order that never has two things forced at once, and read it back."""
-        outcome = _Outcome()
-        steps = sorted(
-            ((name, value) for name, value in target.items() if image.get(name) != value),
-            key=lambda step: _stage(*step),
-        )
-        for name, value in steps:
-            try:
-                await self._access.write_field(name, value)
-                outcome.written = True
-            except BusError as error:
-                outcome.refused[name] = error
-                if not go_on:
-                    return outcome
-        expected = {name: value for name, value in steps if name not in outcome.refused}
-        outcome.unconfirmed = await self._unconfirmed(expected)
-        return outcome
-
-    async def _unconfirmed(self, expected: Target) -> tuple[Field, ...]:
-        """Return the fields that still do not hold what was written, after all tries of reading back."""
-        missing = tuple(expected)
-        for wait_s in CONFIRM_WAITS_S:
-            if not missing:
-                break
-            await self._clock.sleep(wait_s)
-            try:
-                image = await self._access.read_image(missing)
-            except BusError as error:
-                logger.warning("read-back failed: %s", error)
-                continue
-            missing = tuple(name for name in missing if image.get(name) != expected[name])
-        return missing
 
     async def _situation(self, image: Image, command: Command | None) -> Situation:
         """Gather what a target depends on, reading no more than this command needs."""
@@ -357,7 +282,7 @@ class Controller:
                 if not self._owner.is_held:
                     self._owner.save_all(await self._access.read_image())
                 self._owner.before_touching([Field.EXPORT_LIMIT], image)
-                outcome = await self._put(image, {Field.EXPORT_LIMIT: payload})
+                outcome = await self._placing.put(image, {Field.EXPORT_LIMIT: payload})
             except (BusRejected, StorageError) as error:
                 return Rejected(detail=f"nothing was written: {error}")
             except BusError as error:
@@ -369,19 +294,6 @@ class Controller:
             if outcome.unconfirmed:
                 return NotConfirmed(detail="the export limit reads back otherwise", writes=writes)
             return Applied(writes=writes)
-
-
-def _stage(name: Field, value: bytes) -> int:
-    """Return when a field is written: what ends a forced mode first, what begins one last."""
-    match name:
-        case Field.EMS:
-            return 1 if word_of(value) in EMS_AUTOMATIC else 4
-        case Field.WORK_MODE:
-            return 5 if word_of(value) == WORK_MODE_ECO else 2
-        case Field.FAST_CHARGE:
-            return 6 if value == words(1) else 0
-        case _:
-            return 3
 
 
 def _left_over(command: Command, situation: Situation) -> str:

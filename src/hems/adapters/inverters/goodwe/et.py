@@ -123,7 +123,7 @@ class EtInverter(GoodWeWriter):
         )
 
     async def read_battery_limits(self) -> ReportedBatteryLimits:
-        """Return the battery limits set in the inverter; firmware without their registers still measures the voltage."""
+        """Return the battery limits set in the inverter; firmware without them still measures the voltage."""
         try:
             runtime = await self._bus.read(ET_RUNTIME.address, ET_RUNTIME.count, unit=UNIT_ET)
             measured_v = ET_RUNTIME.decode(runtime)["battery_v"] or None

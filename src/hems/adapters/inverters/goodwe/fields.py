@@ -77,6 +77,30 @@ DT_SINGLE_PHASE_PLACES: Mapping[Field, Place] = {Field.EXPORT_LIMIT: Place(addre
 
 EMS_ENABLE_ADDRESS = 47505  # OpenEMS writes 2 there before it uses EMS [OE]; here it is only read and reported
 
+UNSET = 0xFFFF
+_LARGEST_FIRST_WORD: Mapping[Field, int] = {
+    Field.EMS: 0xFF,  # 1 to 12, 255 stops
+    Field.WORK_MODE: 0xFF,
+    Field.MIN_SOC: 100,
+    Field.CHARGE_CURRENT: 5000,  # 500 A
+    Field.DISCHARGE_CURRENT: 5000,
+    Field.FAST_CHARGE: 0xFF,
+    Field.FAST_CHARGE_SOC: 100,
+}
+_SLOT_HOURS = frozenset({*range(25), 48, 0xFF})  # 48:00 is an unset time
+
+
+def cannot_hold(field: Field, payload: bytes) -> bool:
+    """Return whether ``field`` can never hold ``payload``: an answer meant for another client has the right length too.
+
+    Wide on purpose, and 0xFFFF passes as unset: what is refused here is never the inverter's own, such as a clock.
+    """
+    if field in ECO_SLOTS:
+        return payload[0] not in _SLOT_HOURS
+    first = int.from_bytes(payload[:2], "big")
+    return first != UNSET and first > _LARGEST_FIRST_WORD.get(field, UNSET)
+
+
 WORK_MODE_GENERAL = 0
 WORK_MODE_ECO = 3
 WORK_MODE_SELF_USE_745 = 5

@@ -20,6 +20,7 @@ from hems.adapters.inverters.goodwe.registers import word_of
 from hems.domain.site import InverterIdentity
 
 ARM_WITH_ECO_V2 = 19
+_SERIAL_NUMBER_LENGTH_MIN = 8  # GoodWe prints 16 characters; fewer only where some cannot be shown
 _TAGS = ((Family.ET, ET_MODEL_TAGS), (Family.ES, ES_MODEL_TAGS), (Family.DT, DT_MODEL_TAGS))
 
 
@@ -68,6 +69,14 @@ def family_of_serial(serial_number: str) -> Family | None:
         if _has_tag(serial_number, tags):
             return family
     return None
+
+
+def is_serial_number(value: str) -> bool:
+    """Return whether ``value`` can be a serial number: the owner's settings are kept under it, so a guess will not do.
+
+    Another block has the right length too; its bytes give no text, an empty one, or one of foreign letters.
+    """
+    return len(value) >= _SERIAL_NUMBER_LENGTH_MIN and value.isascii() and value.isalnum()
 
 
 def parse_et(data: bytes) -> DeviceInfo:

@@ -29,7 +29,7 @@ class OwnerSettings:
         self._fields: dict[Field, bytes] = {}
         self._touched: set[Field] = set()
         self._held = False
-        self._set_aside: object | None = None
+        self._set_aside: dict[str, object] | None = None
         self._loaded = False
 
     @property
@@ -51,20 +51,18 @@ class OwnerSettings:
             return
         saved = self._store.load()
         self._loaded = True
-        if saved is None:
-            return
-        if saved.get("serial_number") != self._serial_number:
-            logger.warning("the saved settings belong to inverter %s: set aside", saved.get("serial_number"))
-            self._set_aside = saved
+        own, self._set_aside = _sorted_out(saved, self._serial_number)
+        if self._set_aside is not None:
+            logger.warning("saved settings of inverter %s are set aside", self._set_aside.get("serial_number"))
+        if own is None:
             return
         try:
-            fields = cast("Mapping[str, str]", saved["fields"])
+            fields = cast("Mapping[str, str]", own["fields"])
             self._fields = {Field(name): bytes.fromhex(value) for name, value in fields.items()}
-            self._touched = {Field(name) for name in cast("Iterable[str]", saved["touched"])}
-            self._set_aside = saved.get("set_aside")
+            self._touched = {Field(name) for name in cast("Iterable[str]", own["touched"])}
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             self._loaded = False
-            raise StorageError(f"the saved inverter settings cannot be understood ({error}): {saved}") from error
+            raise StorageError(f"the saved inverter settings cannot be understood ({error}): {own}") from error
         self._touched &= self._fields.keys()
         self._held = True
 
@@ -100,12 +98,15 @@ class OwnerSettings:
             self._write()
 
     def clear(self) -> None:
-        """Let the save go: all of it is back in the inverter.
+        """Let the save go: all of it is back in the inverter. What belongs to another inverter waits for that one.
 
         Raises: StorageError.
         """
-        self._store.clear()
-        self._fields, self._touched, self._held, self._set_aside = {}, set(), False, None
+        if self._set_aside is None:
+            self._store.clear()
+        else:
+            self._store.save(self._set_aside)
+        self._fields, self._touched, self._held = {}, set(), False
 
     def _write(self) -> None:
         record: dict[str, Any] = {
@@ -118,3 +119,23 @@ class OwnerSettings:
             record["set_aside"] = self._set_aside
         self._store.save(record)
         self._held = True
+
+
+def _sorted_out(
+    saved: dict[str, object] | None, serial_number: str
+) -> tuple[dict[str, object] | None, dict[str, object] | None]:
+    """Return the save of inverter ``serial_number``, and those of others, each within the one before; None is none."""
+    own: dict[str, object] | None = None
+    others: list[dict[str, object]] = []
+    entry: object = saved
+    while isinstance(entry, dict):
+        alone = {key: value for key, value in entry.items() if key != "set_aside"}
+        if own is None and alone.get("serial_number") == serial_number:
+            own = alone
+        else:
+            others.append(alone)
+        entry = entry.get("set_aside")
+    set_aside: dict[str, object] | None = None
+    for other in reversed(others):
+        set_aside = other if set_aside is None else {**other, "set_aside": set_aside}
+    return own, set_aside
