@@ -119,7 +119,7 @@ def test_one_percent_lost_while_waiting_is_made_good_at_the_end_only() -> None:
 
 def test_a_hold_on_the_edge_of_a_percent_does_not_toggle() -> None:
     late, hold = NOON + 3.75 * HOUR, Command(mode=Mode.HOLD, expires_at=NOON + 4 * HOUR)
-    just_now = {"active": hold, "active_since": late - timedelta(minutes=1)}
+    just_now: dict[str, Any] = {"active": hold, "active_since": late - timedelta(minutes=1)}
     assert mode_of(ask(at=late, battery__soc_pct=89.0, **just_now)) is Mode.HOLD
     assert mode_of(ask(at=late, battery__soc_pct=88.0, **just_now)) is Mode.CHARGE
 

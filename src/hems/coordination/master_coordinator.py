@@ -163,6 +163,7 @@ class MasterCoordinator:
         is_fresh = raw is not None
         await self._end_what_is_over(snapshot, now)
         await self._protect(envelope, snapshot, now, is_fresh=is_fresh)
+        parts.safety.keep()
         if is_fresh and parts.ledger is not None:
             parts.ledger.observe(snapshot, parts.prices.retail(now), forced=parts.actions.active is not None)
         await self._follow_up(snapshot, now, is_fresh=is_fresh)

@@ -88,7 +88,6 @@ class SafetyGuard:
             return _nothing_known(now), unknown_snapshot(now, NO_INVERTER_YET)
         envelope, snapshot = self._supervisor.evaluate(raw, now, last_success_at)
         self._tell(envelope)
-        self._keep(self._supervisor.to_state())
         return envelope, snapshot
 
     def command_for(
@@ -128,7 +127,11 @@ class SafetyGuard:
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
         self._told = frozenset(grave)
 
-    def _keep(self, state: dict[str, object]) -> None:
+    def keep(self) -> None:
+        """Keep what is latched, so that it survives a restart. Waits for the disk: to be called after acting."""
+        if self._supervisor is None:
+            return
+        state = self._supervisor.to_state()
         if state == self._kept_state:
             return
         try:

@@ -75,7 +75,7 @@ class NotConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The inverter, a capability or the write budget said no; nothing forced is in place."""
+    """The inverter, a capability or the write budget said no; what was in force before may be so still."""
 
     detail: str
     writes: int = 0
@@ -83,7 +83,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreachable:
-    """No answer: what the inverter does now is unknown."""
+    """No answer, or none that could be read: what the inverter does now is unknown."""
 
     detail: str
     writes: int = 0

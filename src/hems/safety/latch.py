@@ -24,10 +24,14 @@ _ZERO = timedelta(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latched:
-    """One violation that holds: since when, and for how long its rule has been seen clear."""
+    """One violation that holds: since when, and for how long its rule has been seen clear.
+
+    ``first_detail`` is what it said when it came; the violation's own words follow the readings.
+    """
 
     violation: Violation
     since: datetime
+    first_detail: str
     clear_for: timedelta = _ZERO
 
 
@@ -70,7 +74,8 @@ def observe(
             held[key] = replace(latched, clear_for=clear_for)
     for key, violation in found.items():
         before = state.held.get(key)
-        held[key] = Latched(violation=violation, since=before.since if before else now)
+        since, first_detail = (before.since, before.first_detail) if before else (now, violation.detail)
+        held[key] = Latched(violation=violation, since=since, first_detail=first_detail)
     return LatchState(held=held, seen_at=now)
 
 
@@ -95,7 +100,7 @@ def to_state(state: LatchState) -> dict[str, object]:
             {
                 "key": key,
                 "cause": latched.violation.cause.value,
-                "detail": latched.violation.detail,
+                "detail": latched.first_detail,
                 "bounds_w": _bounds_to_state(latched.violation.bounds),
                 "since": latched.since.isoformat(),
             }
@@ -117,7 +122,7 @@ def from_state(saved: object | None, now: datetime) -> LatchState:
     except (KeyError, TypeError, ValueError) as error:
         detail = f"the saved safety state cannot be read ({error}); operations wait until the release time has passed"
         unknown = Violation(cause=Cause.SYSTEM_ERROR, bounds=STOP_FORCED, detail=detail)
-        return LatchState(held={_UNREADABLE_KEY: Latched(violation=unknown, since=now)})
+        return LatchState(held={_UNREADABLE_KEY: Latched(violation=unknown, since=now, first_detail=detail)})
 
 
 def _entries(saved: object) -> list[object]:
@@ -136,7 +141,7 @@ def _entry_from_state(entry: object) -> tuple[str, Latched]:
         cause=Cause(entry["cause"]), bounds=_bounds_from_state(entry["bounds_w"]), detail=str(entry["detail"])
     )
     since = require_utc(datetime.fromisoformat(entry["since"]))
-    return str(entry["key"]), Latched(violation=violation, since=since)
+    return str(entry["key"]), Latched(violation=violation, since=since, first_detail=violation.detail)
 
 
 _BOUND_NAMES = ("charge_max_w", "discharge_max_w", "forced_charge_max_w", "forced_discharge_max_w")
