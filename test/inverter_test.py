@@ -22,28 +22,27 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-try:
-    from hems.adapters.clock import SystemClock
-    from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
-    from hems.adapters.inverters.goodwe.connector import GoodWeInverter
-    from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
-    from hems.analysis.battery_profiles import BatteryEvidence, products_that_fit
-    from hems.composition.built_in_simulator import start_simulator
-    from hems.composition.inverter import goodwe_options_of
-    from hems.composition.tools import Loaded, load
-    from hems.config.fields import SIMULATOR
-    from hems.config.models import Configuration
-    from hems.domain.command import ControlState
-    from hems.domain.errors import ConfigurationError, HemsError
-    from hems.domain.readings import Quality, SiteSnapshot
-    from hems.domain.site import Ability, ReportedBatteryLimits
-    from hems.simulation.server import UDP_PORT, start_built_in
-    from hems.simulation.simulated_inverter import SimulatorOptions
-except ModuleNotFoundError as missing:
-    sys.exit(
-        f"The Python package {missing.name!r} is not installed for {sys.executable}.\n"
-        f"Set the program up with ./scripts/run.sh, then run: {ROOT / '.venv/bin/python'} {Path(__file__).name}"
-    )
+from hems.environment import enter_environment
+
+if __name__ == "__main__":
+    enter_environment(Path(__file__))  # the imports below need the packages
+
+from hems.adapters.clock import SystemClock
+from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
+from hems.adapters.inverters.goodwe.connector import GoodWeInverter
+from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
+from hems.analysis.battery_profiles import BatteryEvidence, products_that_fit
+from hems.composition.built_in_simulator import start_simulator
+from hems.composition.inverter import goodwe_options_of
+from hems.composition.tools import Loaded, load
+from hems.config.fields import SIMULATOR
+from hems.config.models import Configuration
+from hems.domain.command import ControlState
+from hems.domain.errors import ConfigurationError, HemsError
+from hems.domain.readings import Quality, SiteSnapshot
+from hems.domain.site import Ability, ReportedBatteryLimits
+from hems.simulation.server import UDP_PORT, start_built_in
+from hems.simulation.simulated_inverter import SimulatorOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -414,3 +414,39 @@ def test_a_wrong_battery_ends_the_service_but_not_with_a_charge_left_behind(tmp_
     inverter = houses[0]
     inverter.advance_to(inverter.now + MINUTE)
     assert inverter.device.effective.ems_mode == 1
+
+
+def test_an_inverter_without_a_battery_is_read_and_nothing_is_forced(tmp_path: Path) -> None:
+    noon = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
+    outcome = live_through(
+        tmp_path,
+        noon,
+        30 * MINUTE,
+        SimulatorOptions(model="GW6000-DT", pv=3000.0, load=500.0),
+        prices=flat_prices(-100.0),
+    )
+    assert outcome.status["sensors"]["pv_w"] == pytest.approx(3000.0, rel=0.02)
+    assert outcome.status["writes_today"] == 0
+    assert outcome.status["mode"]["mode"] == "self_use"
+    with StoreReader(tmp_path / "out" / "hems.sqlite3") as reader:
+        quarters = reader.energy_between(noon, noon + timedelta(hours=1))
+    assert len(quarters) >= 1
+    assert quarters[0].pv_wh == pytest.approx(750.0, rel=0.03)
+
+
+@pytest.mark.parametrize("model", ["GW5048-ES", "GW5048-EM", "GW10K-ET", "GW8KN-ET", "GW10K-ET-fw617"])
+def test_every_hybrid_charges_and_ends_in_self_use(tmp_path: Path, model: str) -> None:
+    trace = Trace()
+    outcome = live_through(
+        tmp_path,
+        NIGHT,
+        20 * MINUTE,
+        house(model=model, soc_pct=15.0),
+        prices=flat_prices(1500.0),
+        watch=trace.watch,
+    )
+    assert all(map(is_charging, trace.between(NIGHT + 2 * MINUTE, NIGHT + 5 * MINUTE)))
+    assert outcome.status["mode"]["mode"] == "self_use"
+    house_after = outcome.house
+    house_after.advance_to(house_after.now + MINUTE)
+    assert not is_charging(house_after.house.flow.battery_w)

@@ -55,6 +55,7 @@ class ScriptedInverter:
             family="ET", model="SCRIPTED", serial_number="0", firmware="0", rated_power_w=6000
         )
         self.capabilities = Capabilities(abilities=frozenset(Ability), control=ControlMethod.EMS)
+        self.remarks: tuple[str, ...] = ()
         self.register_writes = 0
         self.applied: list[tuple[Command, WritePurpose]] = []
         self.results: list[CommandResult] = []

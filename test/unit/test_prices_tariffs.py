@@ -74,6 +74,6 @@ def test_wrong_settings_name_themselves(name: str, settings: dict[str, object], 
 
 
 def test_default_options_are_a_polish_contract() -> None:
-    # 400 PLN/MWh: (0.4 + 0.0812 + 0.005 + 0.2898) x 1.23
+    # 400 PLN/MWh: (0.4 + 0.08 + 0.005 + 0.2898) x 1.23
     retail = DynamicTariff(DynamicTariffOptions()).retail(AT, 400.0, None, PriceOrigin.PUBLISHED)
-    assert retail.import_per_kwh == pytest.approx(0.95448)
+    assert retail.import_per_kwh == pytest.approx(0.953004)

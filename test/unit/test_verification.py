@@ -81,3 +81,13 @@ def test_a_clock_that_is_set_back_does_not_put_the_proof_off_for_hours() -> None
     for second in range(0, 15, 5):
         proof = proof.observe(snapshot(AT - timedelta(hours=3) + timedelta(seconds=second), power_w=600.0))
     assert proof.proof is Proof.REFUTED
+
+
+def test_a_hold_may_first_give_what_is_above_its_whole_percent() -> None:
+    proof = Verification(command=command(Mode.HOLD), applied_at=AT)
+    for second in range(0, 300, 5):
+        proof = proof.observe(snapshot(AT + timedelta(seconds=second), power_w=700.0, soc_pct=50.0))
+    assert proof.proof is Proof.PENDING
+    for second in range(300, 320, 5):
+        proof = proof.observe(snapshot(AT + timedelta(seconds=second), power_w=700.0, soc_pct=48.0))
+    assert proof.proof is Proof.REFUTED

@@ -204,7 +204,8 @@ def _narrow_voltage(
             raise BatteryWindowMismatch(
                 key,
                 f"{value:.1f} V cannot be meant for this battery, which works at {low_v:.1f}-{high_v:.1f} V "
-                f"({evidence.describe()}); set it to auto",
+                f"({evidence.describe()}); set it to auto, and the profile too or to what fits: "
+                f"{_advice(evidence, request.modules).removeprefix('what fits: ')}",
             )
     return _highest(low_v, request.voltage_min_v), _lowest(high_v, request.voltage_max_v)
 

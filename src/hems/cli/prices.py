@@ -112,6 +112,8 @@ def parse_day(text: str | None, today: date) -> date:
         return today
     try:
         day = date.fromisoformat(text)
+        if day.isoformat() != text:  # Python also reads 20261101 and 2026-W44-7, which nobody means here
+            raise ValueError(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a day; write it as {today.isoformat()}") from error
     if not EARLIEST_DAY <= day <= today + timedelta(days=MAX_DAYS_AHEAD):

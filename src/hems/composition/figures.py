@@ -58,7 +58,7 @@ class FigureBoard:
 
     def _compute(self, reader: StoreReader, now: datetime) -> dict[str, Any]:
         first = reader.first_sample_at()
-        start = now - PERIOD if first is None else max(first, now - PERIOD)
+        start = now if first is None else max(first, now - PERIOD)  # nobody is blamed for the time before
         quarters = reader.energy_between(start - MTU, now)
         return {
             "decision_accuracy": _shown(decision_accuracy(quarters)),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 
@@ -15,14 +15,13 @@ from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.composition.battery_status import battery_status
 from hems.composition.figures import FigureBoard
+from hems.composition.opening import Opening
 from hems.composition.settings import minutes, multi_factor_options_of
 from hems.composition.status_file import FAST_CHARGE_FILE
 from hems.composition.tools import Loaded
-from hems.config.battery import explain_window, site_spec
 from hems.coordination.action_executor_manager import ActionExecutorManager, ActionOptions
 from hems.coordination.data_collection_manager import CollectionOptions, DataCollectionManager
 from hems.coordination.decision_engine_manager import DecisionEngineManager, DecisionOptions
-from hems.coordination.energy_ledger import EnergyLedger, LedgerOptions
 from hems.coordination.enhanced_data_collector import EnhancedDataCollector
 from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController, FastChargeOptions
@@ -34,11 +33,10 @@ from hems.coordination.status import build_status
 from hems.decision.arbiter import ArbiterOptions
 from hems.decision.multi_factor_engine import MultiFactorEngine
 from hems.decision.stability import StabilityOptions
-from hems.domain.errors import InverterUnreachable, WrongBatteryWindow
+from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
-from hems.domain.site import ReportedBatteryLimits, SiteSpec
+from hems.domain.site import SiteSpec
 from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
-from hems.planning.self_use import SelfUseHouse
 from hems.ports.clock import Clock
 from hems.ports.inverter import Inverter, InverterConnector
 from hems.safety.envelope import SafetyOptions, SafetySupervisor
@@ -68,13 +66,22 @@ class Household:
     """Builds the coordinator and keeps its outward face: status, energy files, figures, retention."""
 
     def __init__(
-        self, loaded: Loaded, around: Surroundings, on_cycle: Callable[[Household], None] | None = None
+        self,
+        loaded: Loaded,
+        around: Surroundings,
+        on_cycle: Callable[[Household], None] | None = None,
+        refresh_s: float | None = None,
     ) -> None:
-        """``on_cycle`` is called after every cycle, for a live screen or an observer."""
+        """``on_cycle`` is called after every cycle, for a live screen or an observer.
+
+        The status file is renewed with every news and, where somebody may read it, every ``refresh_s`` seconds.
+        """
         self._loaded = loaded
         self._around = around
         self._on_cycle = on_cycle
-        self._battery_label: str | None = None
+        self._opening = Opening(loaded, self._on_quarter)
+        self._refresh_s = refresh_s
+        self._next_refresh_s = around.clock.monotonic()
         self._pruned_on: str | None = None
         self._slots_key: tuple[datetime, int] | None = None
         self._slots: list[dict[str, Any]] = []
@@ -136,62 +143,8 @@ class Household:
         if store.notice is not None:
             events.add("storage", "error", store.notice)
 
-    # -- when the inverter is opened ---------------------------------------------------------------------------
-
     async def _on_opened(self, inverter: Inverter) -> None:
-        """Recognise the battery, then hand the writer to the executor.
-
-        Raises: WrongBatteryWindow: at the first opening only; later a running house keeps the window it has.
-        """
-        parts = self.coordinator.parts
-        limits = await inverter.read_battery_limits()
-        try:
-            found = explain_window(self._loaded.settings, limits)
-        except WrongBatteryWindow as error:
-            if parts.safety.spec is None:
-                await self._refuse_battery(inverter, limits, error)
-            parts.events.add("battery_window", "error", f"{error}; the window found before is kept")
-        else:
-            for note in found.notes:
-                parts.events.add("battery_window", "warning", note)
-            self._battery_label = found.label
-            spec = site_spec(self._loaded.settings, found.window)
-            parts.safety.configure(spec)
-            self._open_ledger(spec, inverter, limits)
-        parts.actions.attach(inverter)
-
-    async def _refuse_battery(
-        self, inverter: Inverter, limits: ReportedBatteryLimits, error: WrongBatteryWindow
-    ) -> NoReturn:
-        """End the service for a battery that cannot be the configured one, having made sure of what was read.
-
-        Raises: WrongBatteryWindow; InverterUnreachable: a second look at the limits says otherwise.
-        """
-        again = await inverter.read_battery_limits()
-        if replace(again, measured_voltage_v=limits.measured_voltage_v) != limits:
-            raise InverterUnreachable(f"the battery limits read differently twice: {limits}, then {again}") from error
-        # What an earlier run left forced is to end with this one, also when nothing else can be done.
-        self.coordinator.parts.actions.attach(inverter)
-        raise error
-
-    def _open_ledger(self, spec: SiteSpec, inverter: Inverter, limits: ReportedBatteryLimits) -> None:
-        if self.coordinator.parts.ledger is not None:
-            return
-        # The inverter's own limits, not ours: what the coordinator may do does not bind the house without it.
-        voltage_v = limits.measured_voltage_v or (spec.window.voltage_min_v + spec.window.voltage_max_v) / 2
-        charge_a = limits.charge_current_max_a or spec.window.charge_current_max_a
-        discharge_a = limits.discharge_current_max_a or spec.window.discharge_current_max_a
-        rated_w = inverter.identity.rated_power_w or float("inf")
-        house = SelfUseHouse(
-            capacity_wh=spec.battery_capacity_wh,
-            soc_min_pct=spec.soc_min_pct,
-            soc_max_pct=100.0,
-            charge_max_w=min(rated_w, charge_a * voltage_v),
-            discharge_max_w=min(rated_w, discharge_a * voltage_v),
-        )
-        ledger = EnergyLedger(LedgerOptions(house=house), self._on_quarter)
-        ledger.load(self._around.store)
-        self.coordinator.parts.ledger = ledger
+        await self._opening.take(inverter, self.coordinator.parts)
 
     def _new_supervisor(self, spec: SiteSpec, latched: object | None) -> SafetySupervisor:
         settings = self._loaded.settings
@@ -213,14 +166,22 @@ class Household:
         store.add_energy(slot)
         day = local_date(slot.start, zone)
         start, end = local_day_bounds(day, zone)
-        quarters = {kept.start: kept for kept in store.energy_between(start, end)} | {slot.start: slot}
-        self._around.files.write_energy_of(day, [quarters[at] for at in sorted(quarters)])
+        try:
+            quarters = {kept.start: kept for kept in store.energy_between(start, end)} | {slot.start: slot}
+        except StorageError as error:
+            self.coordinator.parts.events.add("storage", "error", f"the day's energy file is not renewed: {error}")
+        else:
+            self._around.files.write_energy_of(day, [quarters[at] for at in sorted(quarters)])
         self._figures.invalidate()
 
     def _after_cycle(self, coordinator: MasterCoordinator, news: bool) -> None:
         now = self._around.clock.now()
+        elapsed_s = self._around.clock.monotonic()
         self._tell_ledger_prices(now)
-        if news:
+        if self._opening.should_look_again(elapsed_s):
+            self.collector.open_anew()
+        if news or (self._refresh_s is not None and elapsed_s >= self._next_refresh_s):
+            self._next_refresh_s = elapsed_s + (self._refresh_s or 0.0)
             self._around.files.publish(self.status(), self._schedule())
             self._prune(now)
         if self._on_cycle is not None:
@@ -286,7 +247,7 @@ class Household:
         target_pct = active.target_soc_pct if active is not None and active.target_soc_pct is not None else None
         return battery_status(
             spec,
-            self._battery_label,
+            self._opening.battery_label,
             self._loaded.settings.charging.target_soc if target_pct is None else target_pct,
             self.coordinator.parts.collection.last_24_hours,
         )

@@ -15,6 +15,9 @@ from hems.composition.inverter import connector_of
 from hems.composition.settings import price_service_of, tariff_of
 from hems.composition.tools import Loaded, json_files, store_options
 
+STATUS_REFRESH_S = 10.0
+"""How old the readings of ``--status`` may be."""
+
 
 @asynccontextmanager
 async def open_household(
@@ -40,6 +43,7 @@ async def open_household(
                 prices=prices,
             ),
             on_cycle,
+            refresh_s=STATUS_REFRESH_S,
         )
         try:
             yield household

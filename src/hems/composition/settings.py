@@ -74,6 +74,7 @@ def tariff_of(settings: Configuration) -> Tariff:
             "vat_pct": tariff.vat_pct,
             "network_per_kwh": tariff.network_per_kwh,
             "floor_negative_market": tariff.floor_negative_market,
+            "market_cap_per_mwh": tariff.market_cap_per_mwh,
             "export_multiplier": tariff.export_multiplier,
             "export_negative_counts_as_zero": tariff.export_negative_counts_as_zero,
         },

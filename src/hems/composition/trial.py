@@ -109,7 +109,8 @@ async def _carry_out(household: Household, decision: Decision, progress: Tell) -
     restored = await parts.actions.shut_down()
     is_back = isinstance(restored, Applied | AlreadySo)
     back = "back in self-use" if is_back else f"NOT confirmed back in self-use ({restored}): run `hems restore`"
-    detail = f", {record.result.detail}" if hasattr(record.result, "detail") else ""
+    said = getattr(record.result, "detail", "")
+    detail = f", {said}" if said else ""
     summary = f"{asked}: {outcome}{detail}, measured power: {proof.value}; the inverter is {back}."
     return is_back and proof is Proof.CONFIRMED, summary
 

@@ -55,6 +55,12 @@ class TariffSettings(Section):
         description="Whether the seller counts a negative market price as 0 when you buy. Contracts differ: some pass "
         "negative prices on.",
     )
+    market_cap_per_mwh: float | None = Field(
+        default=None,
+        ge=0,
+        le=20_000,
+        description="The highest market price the seller bills, in currency per MWh (PGE: 4000). Left out: no cap.",
+    )
     export_multiplier: float = Field(
         default=1.0,
         ge=0,

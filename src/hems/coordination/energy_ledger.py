@@ -94,7 +94,10 @@ class EnergyLedger:
 
     def set_prices(self, prices: Iterable[RetailPrice]) -> None:
         """Take note of retail prices, known or estimated: those ahead say what stored energy is worth."""
-        self._prices.update((price.start, price) for price in prices)
+        news = {price.start: price for price in prices}
+        if news:  # what lies far back is let go here too: a house that measures nothing closes no quarters
+            oldest = min(news) - VALUE_HORIZON
+            self._prices = {start: price for start, price in self._prices.items() if start >= oldest} | news
 
     def observe(
         self, snapshot: SiteSnapshot, retail: RetailPrice | None, *, forced: bool = False

@@ -43,6 +43,7 @@ class EnhancedDataCollector:
         self._on_opened = on_opened
         self._options = options or CollectorOptions()
         self._inverter: Inverter | None = None
+        self._open_anew = False
         self._failures = 0
         self._next_open_at = 0.0
         self._backoff_s = self._options.backoff_first_s
@@ -64,6 +65,9 @@ class EnhancedDataCollector:
 
         Raises: PermanentError: what answered can never work; a person has to act.
         """
+        if self._open_anew:
+            self._open_anew = False
+            await self.close()
         if self._inverter is None and not await self._open():
             return None
         inverter = self._inverter
@@ -79,6 +83,10 @@ class EnhancedDataCollector:
         self._failures = 0
         self.last_error = None
         return snapshot
+
+    def open_anew(self) -> None:
+        """Open the inverter afresh at the next poll: what it can tell of itself may have changed."""
+        self._open_anew = True
 
     async def close(self) -> None:
         """Let go of the inverter."""

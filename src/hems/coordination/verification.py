@@ -6,7 +6,7 @@ the snapshots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +24,9 @@ IDLE_BAND_W = 200.0
 
 SHARE_THAT_CONFIRMS = 0.5
 """A battery limits itself by temperature, SoC and taper; half of what it could take proves the direction."""
+
+HOLD_FLOOR_STEP_PCT = 1.5
+"""The step of the floor, and half of one for the rounding of the SoC that is read."""
 
 TAPER_FROM_SOC_PCT = 95.0
 RESERVE_SOC_PCT = 12.0
@@ -46,14 +49,18 @@ class Verification:
     applied_at: datetime
     proof: Proof = Proof.PENDING
     mismatches: int = 0
+    soc_at_start_pct: float | None = None
+    """The SoC as first seen under the command."""
     detail: str = "waiting for the inverter to act"
 
     def observe(self, snapshot: SiteSnapshot) -> Verification:
         """Return the state after ``snapshot``; what cannot be judged changes nothing."""
+        if self.soc_at_start_pct is None and snapshot.battery.soc_pct is not None:
+            return replace(self, soc_at_start_pct=snapshot.battery.soc_pct).observe(snapshot)
         if timedelta(0) <= snapshot.at - self.applied_at < SETTLE:  # below 0 the clock was set back: do not wait for it
             return self
         mismatch = mismatch_of(self.command, snapshot)
-        if mismatch is None:
+        if mismatch is None or (mismatch and self._is_still_settling(snapshot)):
             return self
         if mismatch == "":
             detail = f"measured {_watts(snapshot.battery.power_w)} at the battery"
@@ -63,9 +70,14 @@ class Verification:
         return self._with(proof, mismatches, mismatch)
 
     def _with(self, proof: Proof, mismatches: int, detail: str) -> Verification:
-        return Verification(
-            command=self.command, applied_at=self.applied_at, proof=proof, mismatches=mismatches, detail=detail
-        )
+        return replace(self, proof=proof, mismatches=mismatches, detail=detail)
+
+    def _is_still_settling(self, snapshot: SiteSnapshot) -> bool:
+        """A hold is a minimum SoC in whole percents: the battery may first give what is above it."""
+        soc_pct = snapshot.battery.soc_pct
+        if self.command.mode is not Mode.HOLD or soc_pct is None or self.soc_at_start_pct is None:
+            return False
+        return soc_pct > self.soc_at_start_pct - HOLD_FLOOR_STEP_PCT
 
 
 def mismatch_of(command: Command, snapshot: SiteSnapshot) -> str | None:

@@ -22,6 +22,11 @@ class InverterReader(Protocol):
         """What it can be asked for."""
         ...
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know about this device, found when it was opened."""
+        ...
+
     async def read_snapshot(self) -> SiteSnapshot:
         """Return all live readings.
 

@@ -45,6 +45,7 @@ def _energy_columns(money: str) -> list[Column]:
         (f"cost [{money}]", field("cost")),
         ("self-use import [Wh]", field("baseline_import_wh")),
         ("self-use export [Wh]", field("baseline_export_wh")),
+        ("self-use SoC at start [%]", field("baseline_soc_start_pct")),
         ("self-use SoC at end [%]", field("baseline_soc_end_pct")),
         (f"self-use cost [{money}]", field("baseline_cost")),
         (f"value of stored energy [{money}/kWh]", field("stored_value_per_kwh")),

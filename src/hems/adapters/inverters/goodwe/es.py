@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from hems.adapters.inverters.goodwe.base import GoodWeWriter
 from hems.adapters.inverters.goodwe.bus import ILLEGAL_ADDRESS, BusError, BusInvalid, BusRejected, RegisterBus
@@ -12,6 +12,7 @@ from hems.adapters.inverters.goodwe.controller import Controller
 from hems.adapters.inverters.goodwe.device_map import ES_RUNTIME, ES_SETTINGS, UNIT_ET
 from hems.adapters.inverters.goodwe.es_snapshot import decode_es
 from hems.adapters.inverters.goodwe.fields import (
+    ECO_SLOTS,
     ECO_V2_PLACES,
     ES_ECO_V1_PLACES,
     ES_FAST_CHARGE_PLACES,
@@ -23,6 +24,7 @@ from hems.adapters.inverters.goodwe.options import ControlChoice, GoodWeOptions
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
 from hems.adapters.inverters.goodwe.readings import percent
 from hems.adapters.inverters.goodwe.registers import word_of, words
+from hems.adapters.inverters.goodwe.slots import decode
 from hems.domain.command import CommandResult
 from hems.domain.errors import CapabilityMissing, InverterUnreachable
 from hems.domain.readings import SiteSnapshot
@@ -52,7 +54,8 @@ class EsAccess:
         self._clock = clock
         self._zone = zone
         self._places = dict(places)
-        self._clock_set = False
+        self._present: set[Field] = set()
+        self._clock_set_for: tuple[date, timedelta | None] | None = None
 
     @property
     def frames_written(self) -> int:
@@ -70,17 +73,29 @@ class EsAccess:
             image[Field.EXPORT_LIMIT] = data[18:20] + data[52:54]
             image[Field.WORK_MODE] = data[66:68]
         for field in sorted(wanted & self._places.keys()):
-            place = self._places[field]
-            try:
-                image[field] = await read_es_registers(self._bus, place)
-            except BusRejected as error:
-                if error.code != ILLEGAL_ADDRESS:
-                    raise
+            payload = await self._read_place(field)
+            if payload is None:
                 del self._places[field]
+            else:
+                image[field] = payload
+        self._present |= image.keys()
         return {field: value for field, value in image.items() if field in wanted}
+
+    async def _read_place(self, field: Field) -> bytes | None:
+        """Return what a field holds; None where the device says twice that it has none. Raises: BusError."""
+        place = self._places[field]
+        for _ in range(2):
+            try:
+                return await read_es_registers(self._bus, place)
+            except BusRejected as error:
+                if error.code != ILLEGAL_ADDRESS or field in self._present:
+                    raise  # what has answered before is there; a refusal now is a fault, not an absence
+        return None
 
     async def write_field(self, field: Field, payload: bytes) -> None:
         """Write one field whole, in the way this family has for it."""
+        if field in ECO_SLOTS and decode(payload) is not None:
+            await self._set_clock()  # a slot that is on begins and ends by the inverter's clock
         match field:
             case Field.WORK_MODE:
                 # The off-grid switch belongs to the mode: the vendor's own sequence sends both.
@@ -104,16 +119,22 @@ class EsAccess:
         return percent(ES_RUNTIME.decode(await read_es_runtime(self._bus))["soc_pct"])
 
     async def read_naive_clock(self) -> datetime | None:
-        """Return local time, after setting the inverter's clock to it.
+        """Return local time: this family shows no clock, but it is set to local time before a slot is switched on."""
+        return self._local_now().replace(tzinfo=None)
 
-        This family shows no clock to read. The vendor's app sets it on every connection, so an owner expects no other.
+    async def _set_clock(self) -> None:
+        """Set the inverter's clock to local time, once a day and when that changes to or from summer time.
+
+        The vendor's app sets it on every connection, so an owner expects no other.
         """
-        now = self._clock.now().astimezone(self._zone).replace(tzinfo=None)
-        if not self._clock_set:
+        now = self._local_now()
+        if self._clock_set_for != (now.date(), now.utcoffset()):
             stamp = bytes([now.year - 2000, now.month, now.day, now.hour, now.minute, now.second])
             await self._bus.query(_SET_CLOCK + stamp, _CLOCK_SET)
-            self._clock_set = True
-        return now
+            self._clock_set_for = (now.date(), now.utcoffset())
+
+    def _local_now(self) -> datetime:
+        return self._clock.now().astimezone(self._zone)
 
 
 class EsInverter(GoodWeWriter):
