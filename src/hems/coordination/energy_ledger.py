@@ -30,12 +30,13 @@ from hems.coordination.ledger_state import (
     areas_of_line,
     jsonable,
 )
+from hems.coordination.quarter_account import close_quarter
 from hems.domain.prices import RetailPrice
 from hems.domain.readings import Quality, SiteSnapshot
 from hems.domain.record import EnergySlot
 from hems.domain.time_grid import MTU, floor_to_grid
 from hems.planning.self_use import SelfUseHouse
-from hems.planning.settlement import VALUE_HORIZON, settle, value_of_stored_energy
+from hems.planning.settlement import VALUE_HORIZON
 from hems.ports.storage import RecordStore
 
 _log = logging.getLogger(__name__)
@@ -46,8 +47,6 @@ ALIKE_SOC_PCT = 1.0
 """Inverters tell the SoC in whole percents: two batteries within one are not told apart."""
 
 _EVER = timedelta(days=3650)
-_MTU_S = MTU.total_seconds()
-_WH_PER_KWH = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,68 +291,14 @@ class EnergyLedger:
     # -- closing -----------------------------------------------------------------------------------------------
 
     def _close(self) -> EnergySlot:
-        quarter, base = self._open_quarter(), self._baseline
+        quarter = self._open_quarter()
         self._quarter = None
         end = quarter.start + MTU
-        price = self._prices.get(quarter.start)
-        ran_along = base.stored_wh is not None and base.covered_s >= quarter.covered_s - 1e-6
-        slot = EnergySlot(
-            start=quarter.start,
-            coverage=min(1.0, quarter.covered_s / _MTU_S),
-            pv_wh=quarter.pv_wh,
-            load_wh=quarter.load_wh,
-            import_wh=quarter.import_wh,
-            export_wh=quarter.export_wh,
-            charge_wh=quarter.charge_wh,
-            discharge_wh=quarter.discharge_wh,
-            soc_start_pct=quarter.soc_start_pct,
-            soc_end_pct=quarter.soc_end_pct,
-            import_price_per_kwh=None if price is None else price.import_per_kwh,
-            export_price_per_kwh=None if price is None else price.export_per_kwh,
-            price_estimated=price is not None and price.origin.is_estimated,
-            cost=_cost(quarter.import_wh, quarter.export_wh, price),
-            baseline_import_wh=base.import_wh if ran_along else None,
-            baseline_export_wh=base.export_wh if ran_along else None,
-            baseline_soc_start_pct=self._soc_or_none(base.start_wh) if ran_along else None,
-            baseline_soc_end_pct=self._soc_or_none(base.stored_wh) if ran_along else None,
-            baseline_cost=_cost(base.import_wh, base.export_wh, price) if ran_along else None,
-            stored_value_per_kwh=self._value_at(end),
-            forced_share=quarter.forced_s / quarter.covered_s if quarter.covered_s > 0.0 else 0.0,
-            decision_gain=self._gain(quarter, price, end),
-            settled_lead_wh=quarter.settled_lead_wh if ran_along else 0.0,
-        )
+        slot = close_quarter(quarter, self._baseline, self._shadow, self._house, self._prices)
         self._prices = {start: known for start, known in self._prices.items() if start >= end - VALUE_HORIZON}
         if self._on_closed is not None:
             self._on_closed(slot)
         return slot
-
-    def _soc_or_none(self, stored_wh: float | None) -> float | None:
-        return None if stored_wh is None else self._house.soc_pct(stored_wh)
-
-    def _value_at(self, end: datetime) -> float | None:
-        delivered = self._house.discharge_efficiency * self._house.inverter_efficiency
-        return value_of_stored_energy(self._prices.values(), end, delivered_share=delivered)
-
-    def _gain(self, quarter: Quarter, price: RetailPrice | None, end: datetime) -> float | None:
-        """What the forced mode was worth: the shadow's bill less the real one, and what more is left in the battery.
-
-        The real change is taken from the battery's measured flows, not from the SoC: a percent of SoC is coarser than
-        a quarter's energy.
-        """
-        shadow, value = self._shadow, self._value_at(end)
-        ran_along = shadow.covered_s >= quarter.covered_s - 1e-6
-        if quarter.forced_s <= 0.0 or price is None or value is None or not ran_along:
-            return None
-        if shadow.stored_wh is None or shadow.start_wh is None:
-            return None
-        real_cost = _cost(quarter.import_wh, quarter.export_wh, price)
-        shadow_cost = _cost(shadow.import_wh, shadow.export_wh, price)
-        if real_cost is None or shadow_cost is None:
-            return None
-        house = self._house
-        real_change_wh = quarter.charge_wh * house.charge_efficiency - quarter.discharge_wh / house.discharge_efficiency
-        more_left_wh = real_change_wh - (shadow.stored_wh - shadow.start_wh)
-        return shadow_cost - real_cost + more_left_wh / _WH_PER_KWH * value
 
     # -- surviving a restart -----------------------------------------------------------------------------------
 
@@ -424,14 +369,3 @@ class EnergyLedger:
         self._soc_before_gap, self._prices, self._learnt = taken.soc_before_gap, taken.prices, taken.learnt
         self._set_houses()
         return True
-
-
-def _cost(import_wh: float, export_wh: float, price: RetailPrice | None) -> float | None:
-    if price is None:
-        return None
-    return settle(
-        import_wh=import_wh,
-        export_wh=export_wh,
-        import_per_kwh=price.import_per_kwh,
-        export_per_kwh=price.export_per_kwh,
-    )
