@@ -34,8 +34,8 @@ find_python() {
     done
     [ -n "$without_venv" ] || fail "Python 3.$python_min_minor or newer is needed and was not found.
   Debian 12+, Ubuntu 24.04+:  sudo apt install python3 python3-venv
-  Ubuntu 20.04, 22.04:        ./scripts/ubuntu_setup.sh brings one, or: sudo apt install python3.11 python3.11-venv
-  elsewhere:                  https://www.python.org/downloads/
+  Ubuntu 22.04:               sudo apt install python3.11 python3.11-venv
+  older ones, elsewhere:      https://www.python.org/downloads/
 Another place is named by PYTHON=/path/to/python3 $0"
     printf '%s\n' "$without_venv"
 }
@@ -87,7 +87,9 @@ ensure_venv() {
     # subshell lets go of the lock at its end, so that what is started later does not inherit it.
     (
         if command -v flock >/dev/null 2>&1; then
-            exec 9>"$root/.venv/.setup.lock"
+            { exec 9>"$root/.venv/.setup.lock"; } 2>/dev/null \
+                || fail "$root/.venv cannot be written by $(id -un): run this as the owner of $root, or clone the
+  project to a place that is yours"
             flock -n 9 || { say "another set-up is under way: waiting for it"; flock 9; }
         fi
         is_installed "$root" "$stamp" "$wanted" || install_venv "$root" "$requirements" "$stamp" "$wanted"

@@ -27,12 +27,15 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The file to check; left out: the one in use.")] = None,
 ) -> None:
     """Check a configuration file: exit code 0 and one line, or 2 and one line for every fault."""
+    from hems.adapters.clock import SystemClock
+    from hems.composition.built_in_simulator import check_simulator
     from hems.config.loader import default_config_path, load_configuration
     from hems.domain.errors import ConfigurationError
 
     path = file or default_config_path()
     try:
         configuration = load_configuration(path)
+        check_simulator(configuration, SystemClock())
     except ConfigurationError as error:
         for fault in error.faults:
             typer.echo(fault, err=True)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from hems.adapters.storage.export_csv import What, write_csv
+from hems.adapters.storage.json_text import why_refused
 from hems.adapters.storage.sqlite_reader import StoreReader
 from hems.adapters.storage.sqlite_schema import DATABASE_NAME
 from hems.domain.errors import StorageError
@@ -87,5 +88,5 @@ def _export(
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StorageError(f"{file}: not written: {error.strerror}") from error
+        raise StorageError(f"{file}: not written: {why_refused(error)}") from error
     return count

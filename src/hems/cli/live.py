@@ -29,5 +29,7 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, document: dict[str, Any]) -> None:
-        """Draw ``document``."""
-        self._live.update(status_view(document, self._zone), refresh=True)
+        """Draw ``document`` in what room the terminal has now."""
+        size = self._live.console.size
+        view = status_view(document, self._zone, width=size.width, height=size.height)
+        self._live.update(view, refresh=True)

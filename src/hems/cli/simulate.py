@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 import signal
+import socket
 import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -27,6 +30,11 @@ from hems.simulation.simulated_inverter import SimulatedInverter, SimulatorOptio
 
 STATUS_EVERY_S = 10.0
 LIVE_EVERY_S = 1.0
+SPEED_MAX = 3600.0
+CAPACITY_MAX_KWH = 1000.0
+"""The configuration's own bounds."""
+EARLIEST_START, LATEST_START = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
+"""An inverter's clock has two digits for the year."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,14 +44,14 @@ def register(app: typer.Typer) -> None:
     def simulate(
         model: Annotated[str, typer.Option(help="Inverter model; --list shows them.")] = DEFAULT_MODEL,
         battery: Annotated[str | None, typer.Option(help="Battery product; the model's own by default.")] = None,
-        capacity_kwh: Annotated[float | None, typer.Option(help="Battery capacity [kWh].")] = None,
+        capacity_kwh: Annotated[float | None, typer.Option(help="Battery capacity in kWh.")] = None,
         soc: Annotated[
-            float | None, typer.Option(min=0.0, max=100.0, help="State of charge to start with [%].")
+            float | None, typer.Option(min=0.0, max=100.0, help="State of charge to start with, in percent.")
         ] = None,
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         udp: Annotated[int | None, typer.Option(min=0, max=65535, help="UDP port; 0 takes a free one.")] = None,
         tcp: Annotated[int | None, typer.Option(min=0, max=65535, help="Modbus/TCP port; 0 takes a free one.")] = None,
-        speed: Annotated[float, typer.Option(help="How fast time runs; 60 makes a minute of a second.")] = 1.0,
+        speed: Annotated[float, typer.Option(help="How fast time runs, up to 3600; 60 makes a minute of a second.")] = 1.0,
         scenario: Annotated[str, typer.Option(help="Named situation; --list shows them.")] = DEFAULT_SCENARIO,
         fault: Annotated[
             list[str] | None,
@@ -58,6 +66,11 @@ def register(app: typer.Typer) -> None:
             sys.stdout.write(describe_choices())
             return
         try:
+            _require_within("speed", speed, SPEED_MAX)
+            if capacity_kwh is not None:
+                _require_within("capacity-kwh", capacity_kwh, CAPACITY_MAX_KWH)
+            if soc is not None and math.isnan(soc):  # passes any comparison with bounds
+                raise ValueError("soc nan: a number from 0 to 100")
             options = ServerOptions(
                 simulator=SimulatorOptions(
                     model=model,
@@ -80,18 +93,55 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(ExitCode.USAGE) from None
 
 
+def _require_within(option: str, value: float, largest: float) -> None:
+    if not 0 < value <= largest:
+        raise ValueError(f"{option} {value:g}: a number above 0 and up to {largest:g}")
+
+
 def _parse_start(text: str) -> datetime:
     try:
         start = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"start {text!r}: write an ISO date and time, for example 2026-06-15T08:00") from None
-    return start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+    start = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
+    if not EARLIEST_START <= start <= LATEST_START:
+        raise ValueError(f"start {text!r}: a moment from {EARLIEST_START:%Y-%m-%d} to {LATEST_START:%Y-%m-%d}")
+    return start.astimezone(UTC)
+
+
+def _why_not_listening(options: ServerOptions, error: PermanentError) -> str:
+    """Return what keeps the simulator from listening, each cause with its own advice."""
+    cause = error.__cause__
+    if isinstance(cause, socket.gaierror | UnicodeError):
+        return f"cannot listen on {options.host}: not a known name or address"
+    if not isinstance(cause, OSError):
+        return str(error)
+    asked = (("UDP", options.udp_port), ("TCP", options.tcp_port))
+    ports = " and ".join(f"{name} {port}" for name, port in asked if port is not None)
+    match cause.errno:
+        case errno.EADDRNOTAVAIL:
+            return (
+                f"cannot listen on {options.host}: this machine does not have that address; take one of its own, "
+                "any of 127.0.0.1 to 127.0.0.254, or 0.0.0.0 for all"
+            )
+        case errno.EADDRINUSE:
+            return (
+                f"cannot listen on {options.host}, {ports}: already in use, perhaps by another simulator; choose "
+                "another --host (any of 127.0.0.2 to 127.0.0.254) or port"
+            )
+        case errno.EACCES | errno.EPERM:
+            return f"cannot listen on {options.host}, {ports}: not allowed to this user; choose a port from 1024 up"
+        case _:
+            return f"cannot listen on {options.host}, {ports}: {cause.strerror or cause}"
 
 
 async def _serve(options: ServerOptions) -> None:
     clock = SystemClock()
     server = SimulatorServer(options, clock)
-    await server.start()
+    try:
+        await server.start()
+    except PermanentError as error:
+        raise PermanentError(_why_not_listening(options, error)) from error
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hems.cli.price_view import price_panel
 from hems.domain.units import kw_from_w
 
 Json = dict[str, Any]
@@ -26,21 +28,73 @@ STATE_STYLE = {
     "stopped": "bold white on grey37",
 }
 SEVERITY_STYLE = {"info": "dim", "warning": "yellow", "error": "bold red"}
-BLOCKS = "▁▂▃▄▅▆▇█"
 FLOWING_W = 20.0
 """Below this a flow is drawn as resting."""
+WIDTH = 119
+SIDE_BY_SIDE_WIDTH = 76
+"""From here on power and mode stand beside each other on a small screen."""
+EVENTS_ON_SMALL_SCREEN = 4
 
 
-def status_view(document: Json, zone: ZoneInfo, *, age_s: float | None = None) -> RenderableType:
-    """Return the whole status; ``age_s`` is told where the document is not of this moment."""
-    return Group(
+def status_view(
+    document: Json, zone: ZoneInfo, *, age_s: float | None = None, width: int | None = None, height: int | None = None
+) -> RenderableType:
+    """Return the status; ``age_s`` is told where the document is not of this moment.
+
+    Where ``width`` columns and ``height`` lines have no room for all of it, what matters most is kept, unframed.
+    """
+    columns = WIDTH if width is None else min(WIDTH, width)
+    whole = Group(
         _header(document, age_s),
         Columns([_flow_panel(document), _mode_panel(document, zone)], equal=False, expand=False),
         _decision_panel(document, zone),
-        _price_panel(document, zone),
+        price_panel(document, zone, columns),
         _figures_panel(document),
         _events_panel(document, zone),
     )
+    if height is None or _lines(whole, columns) <= height:
+        return whole
+    return _most_important(_sections(document, zone, age_s, columns), columns, height)
+
+
+def _sections(document: Json, zone: ZoneInfo, age_s: float | None, width: int) -> list[tuple[int, RenderableType]]:
+    """Return the parts of a small screen from top to bottom, each with its rank: 0 goes last."""
+    flows, mode = _flow_rows(document), _mode_rows(document, zone)
+    now: RenderableType = Group(flows, mode)
+    if width >= SIDE_BY_SIDE_WIDTH:
+        now = Table.grid(padding=(0, 2))
+        now.add_row(flows, mode)
+    sections: list[tuple[int, RenderableType]] = [
+        (0, _header(document, age_s)),
+        (1, _safety_rows(document)),
+        (2, now),
+    ]
+    decision = document["decision"]
+    if decision is not None:
+        sections.append((3, Text(f"{_clock(decision['at'], zone)}  {decision['reason']}")))
+        if decision.get("score"):
+            sections.append((6, _factor_table(decision["score"])))
+    sections.append((5, price_panel(document, zone, width)))
+    sections.append((7, _figures_panel(document)))
+    sections.append((4, _event_lines(document, zone, EVENTS_ON_SMALL_SCREEN)))
+    return sections
+
+
+def _most_important(sections: Sequence[tuple[int, RenderableType]], width: int, height: int) -> RenderableType:
+    """Return the sections that fit, in their order on the screen; the most important choose first."""
+    kept: set[int] = set()
+    left = height
+    for rank, section in sorted(sections, key=lambda entry: entry[0]):
+        lines = _lines(section, width)
+        if lines <= left:
+            kept.add(rank)
+            left -= lines
+    return Group(*(section for rank, section in sections if rank in kept))
+
+
+def _lines(view: RenderableType, width: int) -> int:
+    console = Console(width=width, file=StringIO())
+    return len(console.render_lines(view, pad=False))
 
 
 def _header(document: Json, age_s: float | None) -> Text:
@@ -60,9 +114,13 @@ def _header(document: Json, age_s: float | None) -> Text:
 
 
 def _flow_panel(document: Json) -> Panel:
+    return Panel(_flow_rows(document), title="power", title_align="left", width=46)
+
+
+def _flow_rows(document: Json) -> RenderableType:
     sensors = document["sensors"]
     if sensors is None:
-        return Panel(Text("nothing read yet", style="dim"), title="power", title_align="left", width=46)
+        return Text("nothing read yet", style="dim")
     soc_pct = sensors["battery_soc_pct"]
     rows = Table.grid(padding=(0, 1))
     for name, style, power_w, to_house, from_house, note in (
@@ -72,11 +130,16 @@ def _flow_panel(document: Json) -> Panel:
         ("house", "bold", sensors["load_w"], "◀──", "◀──", ""),
     ):
         rows.add_row(Text(name, style=style), _kilowatts(power_w), Text(_arrow(power_w, to_house, from_house)), note)
-    return Panel(rows, title="power", title_align="left", width=46)
+    return rows
 
 
 def _mode_panel(document: Json, zone: ZoneInfo) -> Panel:
-    mode, safety = document["mode"], document["safety"]
+    rows = Group(_mode_rows(document, zone), _safety_rows(document))
+    return Panel(rows, title="now", title_align="left", width=72)
+
+
+def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
+    mode = document["mode"]
     rows = Table.grid(padding=(0, 1))
     what = Text(mode["mode"].replace("_", " "), style="bold")
     if mode["power_w"] is not None:
@@ -91,19 +154,38 @@ def _mode_panel(document: Json, zone: ZoneInfo) -> Panel:
         Text("proof", style="dim"), Text(f"{proof or '–'}: {mode['proof_detail'] or '–'}", overflow="ellipsis")
     )
     rows.add_row(Text("next", style="dim"), f"decision at {_clock(document['next_decision_at'], zone)}")
-    if safety["causes"]:
-        for cause in safety["causes"]:
-            style = "red" if cause["grave"] else "dim"
-            rows.add_row(Text("safety", style=f"bold {style}"), Text(cause["detail"], style=style))
-    else:
+    wish = document.get("fast_charge")
+    if wish is not None:
+        rows.add_row(Text("asked", style="dim"), _wish(wish, zone))
+    return rows
+
+
+def _safety_rows(document: Json) -> Table:
+    rows = Table.grid(padding=(0, 1))
+    causes = document["safety"]["causes"]
+    for cause in causes:
+        style = "red" if cause["grave"] else "dim"
+        rows.add_row(Text("safety", style=f"bold {style}"), Text(cause["detail"], style=style))
+    if not causes:
         rows.add_row(Text("safety", style="dim"), Text("clear", style="green"))
-    return Panel(rows, title="now", title_align="left", width=72)
+    return rows
+
+
+def _wish(wish: Json, zone: ZoneInfo) -> Text:
+    """Return what a person asked of ``hems fast-charge``, or what is wrong with the request."""
+    text = Text()
+    if wish.get("target_soc_pct") is not None:
+        by = datetime.fromisoformat(wish["deadline"]).astimezone(zone)
+        text.append(f"{wish['target_soc_pct']:.0f} % by {by:%a %d.%m %H:%M} (fast charge)", style="yellow")
+    if wish.get("problem"):
+        text.append(f"{' · ' if text else ''}{wish['problem']}", style="red")
+    return text
 
 
 def _decision_panel(document: Json, zone: ZoneInfo) -> Panel:
     decision = document["decision"]
     if decision is None:
-        return Panel(Text("no decision yet", style="dim"), title="decision", title_align="left", width=119)
+        return Panel(Text("no decision yet", style="dim"), title="decision", title_align="left", width=WIDTH)
     parts: list[RenderableType] = [
         Text(f"{_clock(decision['at'], zone)}  {decision['reason']}"),
         Text(
@@ -112,7 +194,7 @@ def _decision_panel(document: Json, zone: ZoneInfo) -> Panel:
     ]
     if decision.get("score"):
         parts.append(_factor_table(decision["score"]))
-    return Panel(Group(*parts), title="decision", title_align="left", width=119)
+    return Panel(Group(*parts), title="decision", title_align="left", width=WIDTH)
 
 
 def _factor_table(score: Json) -> Table:
@@ -137,51 +219,6 @@ def _factor_table(score: Json) -> Table:
     return table
 
 
-def _price_panel(document: Json, zone: ZoneInfo) -> Panel:
-    slots = document.get("price_slots") or []
-    context = document.get("price") or {}
-    title = "price"
-    if context.get("price_per_mwh") is not None:
-        origin = context["origin"].replace("_", " ")
-        title = f"price now {context['price_per_mwh']:.2f} {context['currency']}/MWh ({origin})"
-        if context.get("import_per_kwh") is not None:
-            buy, sell = context["import_per_kwh"], context["export_per_kwh"]
-            title += f" · buy {buy:.3f}, sell {sell:.3f} {context['currency']}/kWh"
-    if not slots:
-        return Panel(Text("no prices yet", style="dim"), title=title, title_align="left", width=119)
-    return Panel(price_chart(slots, zone, document["at"]), title=title, title_align="left", width=119)
-
-
-def price_chart(slots: Sequence[Json], zone: ZoneInfo, at: str) -> Text:
-    """Return one block per quarter, a line per local day; estimated quarters are dim, the present one is marked."""
-    low = min(slot["price_per_mwh"] for slot in slots)
-    high = max(slot["price_per_mwh"] for slot in slots)
-    now = datetime.fromisoformat(at)
-    chart = Text()
-    day = None
-    for slot in slots:
-        start = datetime.fromisoformat(slot["start"])
-        local = start.astimezone(zone)
-        if local.date() != day:
-            day = local.date()
-            chart.append(f"{chr(10) if chart else ''}{local:%a %d.%m} ", style="dim")
-        level = 0 if high == low else round((slot["price_per_mwh"] - low) / (high - low) * (len(BLOCKS) - 1))
-        is_now = 0 <= (now - start).total_seconds() < 900
-        style = (
-            "bold bright_white"
-            if is_now
-            else _price_style(slot["price_per_mwh"], estimated=slot["origin"] != "published")
-        )
-        chart.append(BLOCKS[level], style=style)
-    chart.append(f"\n{'':10}lowest {low:.0f}, highest {high:.0f} per MWh; dim is estimated", style="dim")
-    return chart
-
-
-def _price_style(price_per_mwh: float, *, estimated: bool) -> str:
-    colour = "green" if price_per_mwh <= 200 else "yellow" if price_per_mwh <= 600 else "red"
-    return f"dim {colour}" if estimated else colour
-
-
 def _figures_panel(document: Json) -> Panel:
     metrics, resources = document.get("metrics") or {}, document["resources"]
     cells = [f"{name.replace('_', ' ')} {_metric(value)}" for name, value in metrics.items()]
@@ -192,16 +229,20 @@ def _figures_panel(document: Json) -> Panel:
         cells.append(f"memory {resources['rss_mb']:.0f} MB")
     if resources["cpu_pct_of_one_core"] is not None:
         cells.append(f"processor {resources['cpu_pct_of_one_core']:.1f} %")
-    return Panel(Text(" · ".join(cells)), title="figures", title_align="left", width=119)
+    return Panel(Text(" · ".join(cells)), title="figures", title_align="left", width=WIDTH)
 
 
 def _events_panel(document: Json, zone: ZoneInfo) -> Panel:
+    return Panel(_event_lines(document, zone, 6), title="events", title_align="left", width=WIDTH)
+
+
+def _event_lines(document: Json, zone: ZoneInfo, count: int) -> Text:
     lines = Text()
-    for event in document["events"][-6:]:
+    for event in document["events"][-count:]:
         lines.append(f"{_clock(event['at'], zone)} ", style="dim")
         lines.append(f"{event['message']}\n", style=SEVERITY_STYLE.get(event["severity"], ""))
     lines.rstrip()
-    return Panel(lines or Text("none", style="dim"), title="events", title_align="left", width=119)
+    return lines or Text("none", style="dim")
 
 
 def _battery_cells(battery: Json | None) -> list[str]:

@@ -1,69 +1,35 @@
-"""One household: a coordinator and all it conducts, on any clock, any inverter and any source of prices."""
+"""One household: its coordinator, and the face it shows: status, files, figures, retention."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from hems.adapters.process_figures import ProcessMeter
-from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
-from hems.adapters.storage.json_files import JsonFiles
-from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.composition.battery_status import battery_status
 from hems.composition.figures import FigureBoard
 from hems.composition.opening import Opening
-from hems.composition.settings import minutes, multi_factor_options_of
-from hems.composition.status_file import FAST_CHARGE_FILE
+from hems.composition.parts import Surroundings, build_parts, coordinator_options_of
 from hems.composition.tools import Loaded
-from hems.coordination.action_executor_manager import ActionExecutorManager, ActionOptions
-from hems.coordination.data_collection_manager import CollectionOptions, DataCollectionManager
-from hems.coordination.decision_engine_manager import DecisionEngineManager, DecisionOptions
 from hems.coordination.enhanced_data_collector import EnhancedDataCollector
 from hems.coordination.events import EventLog
-from hems.coordination.fast_charge_controller import FastChargeController, FastChargeOptions
-from hems.coordination.health import HealthMonitor
-from hems.coordination.master_coordinator import CoordinatorOptions, MasterCoordinator, Parts
-from hems.coordination.price_service import PriceService
-from hems.coordination.safety_guard import SafetyGuard
+from hems.coordination.master_coordinator import MasterCoordinator
 from hems.coordination.status import build_status
-from hems.decision.arbiter import ArbiterOptions
-from hems.decision.multi_factor_engine import MultiFactorEngine
-from hems.decision.stability import StabilityOptions
 from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
-from hems.domain.site import SiteSpec
 from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
-from hems.ports.clock import Clock
-from hems.ports.inverter import Inverter, InverterConnector
-from hems.safety.envelope import SafetyOptions, SafetySupervisor
-from hems.safety.plausibility_options import PlausibilityOptions
+from hems.ports.inverter import Inverter
 
 log = structlog.get_logger(__name__)
 
 PRICES_TOLD_EVERY_S = 300.0
 PRICES_AHEAD = timedelta(hours=24)
 
-SOC_RATE_MAX_C = PlausibilityOptions().soc_rate_c
-"""A simulated house that lives faster than the clock charges as much faster."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a household stands in: time, disk, inverter, prices."""
-
-    clock: Clock
-    store: SqliteStore
-    files: JsonFiles
-    connector: InverterConnector
-    prices: PriceService
-
 
 class Household:
-    """Builds the coordinator and keeps its outward face: status, energy files, figures, retention."""
+    """Has the coordinator built, and shows after each cycle what came of it."""
 
     def __init__(
         self,
@@ -90,74 +56,13 @@ class Household:
         events = EventLog(clock, store)
         self._figures = FigureBoard(store, settings)
         self.collector = EnhancedDataCollector(around.connector, clock, self._on_opened)
-        collection = DataCollectionManager(
-            self.collector,
-            clock,
-            CollectionOptions(
-                poll_interval_s=settings.inverter.poll_interval_seconds,
-                sample_interval_s=settings.coordinator.data_collection_interval_seconds,
-            ),
-        )
-        fast_charge = FastChargeController(
-            FileFastChargeInbox(loaded.data / FAST_CHARGE_FILE),
-            FastChargeOptions(
-                capacity_wh=1000.0 * settings.battery_management.capacity_kwh,
-                charge_power_w=settings.charging.max_power,
-            ),
-        )
-        decisions = DecisionEngineManager(
-            [MultiFactorEngine(multi_factor_options_of(settings))],
-            fast_charge,
-            around.prices,
-            DecisionOptions(
-                interval=minutes(settings.coordinator.decision_interval_minutes),
-                arbiter=ArbiterOptions(
-                    stability=StabilityOptions(min_mode=minutes(settings.coordinator.min_mode_minutes))
-                ),
-            ),
-        )
-        actions = ActionExecutorManager(
-            clock,
-            store,
-            ActionOptions(daily_write_budget=settings.inverter.daily_write_budget, zone=loaded.zone),
-            events.add,
-        )
-        parts = Parts(
-            clock=clock,
-            collection=collection,
-            safety=SafetyGuard(self._new_supervisor, store, events),
-            decisions=decisions,
-            actions=actions,
-            fast_charge=fast_charge,
-            prices=around.prices,
-            health=HealthMonitor(clock, store, ProcessMeter().read),
-            events=events,
-            store=store,
-        )
-        options = CoordinatorOptions(
-            poll_interval=timedelta(seconds=settings.inverter.poll_interval_seconds),
-            health_interval=minutes(settings.coordinator.health_check_interval_minutes),
-            emergency_soc_pct=settings.charging.emergency_soc,
-        )
-        self.coordinator = MasterCoordinator(parts, options, self._after_cycle)
+        parts = build_parts(loaded, around, self.collector, events)
+        self.coordinator = MasterCoordinator(parts, coordinator_options_of(settings), self._after_cycle)
         if store.notice is not None:
             events.add("storage", "error", store.notice)
 
     async def _on_opened(self, inverter: Inverter) -> None:
         await self._opening.take(inverter, self.coordinator.parts)
-
-    def _new_supervisor(self, spec: SiteSpec, latched: object | None) -> SafetySupervisor:
-        settings = self._loaded.settings
-        options = SafetyOptions(
-            communication_lost_after=timedelta(seconds=settings.inverter.communication_lost_after_seconds),
-            release_after=timedelta(seconds=settings.safety.release_after_seconds),
-            plausibility=PlausibilityOptions(
-                debounce_samples=settings.safety.soc_debounce_samples,
-                debounce_time=timedelta(seconds=settings.safety.soc_debounce_seconds),
-                soc_rate_c=SOC_RATE_MAX_C * (settings.simulator.speed if settings.inverter.is_simulated else 1.0),
-            ),
-        )
-        return SafetySupervisor(spec, options, saved=latched, now=self._around.clock.now())
 
     # -- after each quarter and each cycle ---------------------------------------------------------------------
 

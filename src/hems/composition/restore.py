@@ -59,7 +59,10 @@ def _options_and_data(
     except ConfigurationError as error:
         if host is None:
             raise ConfigurationError(
-                [*error.faults, "To restore an inverter without the configuration, name it: hems restore --host ADDRESS"]
+                [
+                    *error.faults,
+                    "To restore an inverter without the configuration, name it: hems restore --host ADDRESS",
+                ]
             ) from error
         more = f" (and {len(error.faults) - 1} more)" if len(error.faults) > 1 else ""
         progress(f"Going on without the configuration, with its defaults: {error.faults[0]}{more}")

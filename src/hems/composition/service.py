@@ -10,8 +10,9 @@ from typing import Any
 from hems.adapters.clock import SystemClock
 from hems.adapters.process_lock import ProcessLock
 from hems.adapters.storage.sqlite_store import SqliteStore
-from hems.composition.household import Household, Surroundings
+from hems.composition.household import Household
 from hems.composition.inverter import connector_of
+from hems.composition.parts import Surroundings
 from hems.composition.settings import price_service_of, tariff_of
 from hems.composition.tools import Loaded, json_files, store_options
 

@@ -19,8 +19,9 @@ from hems.adapters.inverters.goodwe import open_in_memory
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
 from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.adapters.virtual_time import run_in_virtual_time
-from hems.composition.household import Household, Surroundings
+from hems.composition.household import Household
 from hems.composition.inverter import USER_SETTINGS_FILE, goodwe_options_of
+from hems.composition.parts import Surroundings
 from hems.composition.settings import price_service_options_of, tariff_of
 from hems.composition.tools import Loaded, json_files, store_options
 from hems.coordination.price_service import PriceService

@@ -16,8 +16,9 @@ from hems.adapters.process_lock import ProcessLock, is_held
 from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_reader import StoreReader
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
-from hems.composition.household import Household, Surroundings
+from hems.composition.household import Household
 from hems.composition.inverter import connector_of
+from hems.composition.parts import Surroundings
 from hems.composition.settings import price_service_of, tariff_of
 from hems.composition.tools import Loaded
 from hems.coordination.action_executor_manager import describe

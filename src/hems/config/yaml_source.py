@@ -56,6 +56,10 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     parser = YAML(typ="safe", pure=True)
     try:
         root = parser.compose(text)
+        data = _Builder(source).build(root, (), ()) if root is not None else None
+    except RecursionError:
+        source.faults.append(f"{name}:1:1: syntax: sections nested too deep; a configuration has four levels at most")
+        return source
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if isinstance(mark, StringMark) else (1, 1)
@@ -68,7 +72,6 @@ def parse_yaml(text: str, name: str) -> YamlSource:
             f"{name}:{line}:{column}: syntax: this character cannot stand in YAML: {error.character!r}"
         )
         return source
-    data = _Builder(source).build(root, (), ()) if root is not None else None
     return YamlSource(name, data, source.key_places, source.value_places, source.faults)
 
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hems.adapters.storage.json_text import sync_directory
+from hems.adapters.storage.json_text import sync_directory, why_refused
 from hems.adapters.storage.sqlite_schema import DATABASE_NAME, connect_reader
 from hems.domain.errors import StorageError
 
@@ -67,7 +67,7 @@ def make_backup(
             _give_name(finished, target, overwrite=overwrite)
     except OSError as error:
         raise StorageError(
-            f"{target}: backup not written: {error.strerror or error}. Is there room on the disk?"
+            f"{target}: backup not written: {why_refused(error)}"
         ) from error
     return Backup(path=target, size_bytes=target.stat().st_size, contents=contents)
 

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from hems.adapters.storage.json_text import why_refused, write_json_atomically
 from hems.domain.errors import RejectedData
 from hems.domain.fast_charge import FastChargeRequest
 from hems.domain.time_grid import require_utc
@@ -22,13 +23,15 @@ class FileFastChargeInbox:
     def read(self) -> FastChargeRequest | None:
         """Return the request, or None where there is none.
 
-        Raises: RejectedData: the file is there but does not hold a request.
+        Raises: RejectedData: the file is there but does not hold a request, or the disk does not give it.
         """
         try:
             stat = self._path.stat()
         except FileNotFoundError:
             self._seen = self._request = None
             return None
+        except OSError as error:
+            raise RejectedData(f"{self._path}: not read: {error.strerror or error}") from error
         mark = (stat.st_mtime_ns, stat.st_size)
         if mark == self._seen:
             return self._request
@@ -37,23 +40,28 @@ class FileFastChargeInbox:
         return self._request
 
     def write(self, request: FastChargeRequest) -> None:
-        """Leave ``request`` for the service, replacing an earlier one; whole or not at all."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Leave ``request`` for the service, replacing an earlier one; whole or not at all, also after a power cut.
+
+        Raises: StorageError: the disk refuses; an earlier request stays.
+        """
         body = {
             "target_soc_pct": request.target_soc_pct,
             "deadline": request.deadline.isoformat(),
             "asked_at": request.asked_at.isoformat(),
         }
-        draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
-        draft.replace(self._path)
+        write_json_atomically(self._path, body)
 
     def clear(self) -> bool:
-        """Withdraw the request; return whether there was one."""
+        """Withdraw the request; return whether there was one.
+
+        Raises: RejectedData: there is one, and the disk does not let go of it.
+        """
         try:
             self._path.unlink()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise RejectedData(f"{self._path}: the request is not withdrawn: {why_refused(error)}") from error
         return True
 
 

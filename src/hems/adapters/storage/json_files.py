@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hems.adapters.storage.json_text import plain, write_json_atomically
+from hems.adapters.storage.json_text import plain, why_refused, write_json_atomically
 from hems.adapters.storage.state_file import CURRENT_STATE
 from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
@@ -46,6 +46,7 @@ class JsonFiles:
         self.last_error: str | None = None
         """Why the last write failed; None while the disk takes files."""
         self.failed_writes = 0
+        self.failed_removals = 0
 
     def publish(self, status: dict[str, object], schedule: Iterable[dict[str, object]]) -> None:
         """Make ``status`` the latest, and enter ``schedule`` into the files of its days.
@@ -90,23 +91,42 @@ class JsonFiles:
         self._write(self._day_file(_ENERGY, day), content)
 
     def prune(self, now: datetime) -> int:
-        """Remove the files of days older than the retention, and leftovers of writes cut short; return how many."""
+        """Remove the files of days older than the retention, and leftovers of writes cut short; return how many.
+
+        A file that cannot be removed is logged and counted, and the next prune tries again.
+        """
         oldest = local_date(now - self._kept, self._zone)
         removed = 0
         for folder, prefix in (_ENERGY, _SCHEDULE):
-            for file in (self.directory / folder).glob(f"{prefix}*.json"):
+            for file in self._found(folder, f"{prefix}*.json"):
                 try:
                     day = date.fromisoformat(file.stem.removeprefix(prefix))
                 except ValueError:
                     continue  # not a name of ours: not ours to remove
                 if day < oldest:
-                    file.unlink(missing_ok=True)
-                    removed += 1
+                    removed += self._remove(file)
         for folder in (CURRENT_STATE.parent.name, _ENERGY[0], _SCHEDULE[0]):
-            for file in (self.directory / folder).glob(".*.json.*.tmp"):
-                file.unlink(missing_ok=True)
-                removed += 1
+            for file in self._found(folder, ".*.json.*.tmp"):
+                removed += self._remove(file)
         return removed
+
+    def _found(self, folder: str, pattern: str) -> list[Path]:
+        """Return the files of ``folder``; none where the disk does not tell."""
+        try:
+            return list((self.directory / folder).glob(pattern))
+        except OSError as error:
+            self.failed_removals += 1
+            _log.warning("%s: old files not looked for: %s", self.directory / folder, error.strerror or error)
+            return []
+
+    def _remove(self, file: Path) -> bool:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            self.failed_removals += 1
+            _log.warning("%s: old file not removed: %s", file, why_refused(error))
+            return False
+        return True
 
     def _day_file(self, kind: tuple[str, str], day: date) -> Path:
         folder, prefix = kind

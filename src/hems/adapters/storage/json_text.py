@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import tempfile
@@ -73,7 +74,25 @@ def write_json_atomically(path: Path, value: object) -> None:
             raise
         sync_directory(path.parent)
     except OSError as error:
-        raise StorageError(f"{path}: not written: {error.strerror}. Is the disk full?") from error
+        raise StorageError(f"{path}: not written: {why_refused(error)}") from error
+
+
+def why_refused(error: OSError) -> str:
+    """Return the system's word for why a disk refused, and what to do about it where that is known."""
+    reason = error.strerror or str(error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"{reason}. Make room on the disk"
+        case errno.EACCES | errno.EPERM:
+            return f"{reason}. Check owner and mode: the user that runs this must be allowed to write there"
+        case errno.EROFS:
+            return f"{reason}. The disk takes no writes: check it and how it is mounted"
+        case errno.ENOENT | errno.ENOTDIR:
+            return f"{reason}. There is no such directory: make it, or name another"
+        case errno.EIO:
+            return f"{reason}. Check the disk: it may be failing"
+        case _:
+            return reason
 
 
 def sync_directory(directory: Path) -> None:
