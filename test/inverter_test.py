@@ -8,6 +8,8 @@
 Exit codes: 0 the inverter answers; 1 it does not; 2 the options or the configuration cannot be used.
 """
 
+# ruff: noqa: E402 - the packages are there only once the environment has been entered
+
 from __future__ import annotations
 
 import argparse

@@ -24,4 +24,7 @@ def enter_environment(script: Path) -> None:
     if os.access(python, os.X_OK) and Path(sys.prefix).resolve() != python.parent.parent.resolve():
         sys.stdout.flush()
         os.execv(python, [str(python), str(script.resolve()), *sys.argv[1:]])  # noqa: S606
-    sys.exit(f"The packages this program needs are not installed ({', '.join(missing)}): run ./scripts/run.sh in {ROOT} once.")
+    sys.exit(
+        f"The packages this program needs are not installed ({', '.join(missing)}): "
+        f"run ./scripts/run.sh in {ROOT} once."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hems.cli.simulate import register
+from hems.cli.simulate import CAPACITY_MAX_KWH, SPEED_MAX, register
+from hems.config.models import BatterySettings, SimulatorSettings
 from hems.simulation.faults import FAULT_KINDS
 from hems.simulation.models import MODELS
 from hems.simulation.scenarios import SCENARIOS
@@ -46,7 +48,16 @@ def test_the_list_names_everything_that_can_be_chosen() -> None:
         (["--start", "tomorrow"], "ISO date"),
         (["--speed", "0"], "above 0"),
         (["--speed", "nan"], "above 0"),
-        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
+        (["--speed", "inf"], "up to 3600"),
+        (["--speed", "3601"], "up to 3600"),
+        (["--capacity-kwh", "nan"], "up to 1000"),
+        (["--capacity-kwh", "inf"], "up to 1000"),
+        (["--capacity-kwh", "0"], "above 0"),
+        (["--soc", "nan"], "Invalid value for '--soc'"),
+        (["--start", "9999-12-31T23:59"], "from 2000-01-01 to 2099-12-31"),
+        (["--start", "0001-01-01T00:00+14:00"], "from 2000-01-01 to 2099-12-31"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1: this machine does not have that address"),
+        (["--host", "no-such-house.invalid"], "not a known name or address"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(arguments: list[str], says: str) -> None:
@@ -54,6 +65,32 @@ def test_what_cannot_be_is_said_in_one_line(arguments: list[str], says: str) -> 
     assert result.exit_code == 2
     assert says in result.output
     assert "Traceback" not in result.output
+    assert "None" not in result.output
+    assert "listening" not in result.output
+
+
+def test_a_port_in_use_names_that_port_alone() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.44.0.3", 0))
+        port = other.getsockname()[1]
+        result = CliRunner().invoke(application(), ["--host", "127.44.0.3", "--udp", str(port)])
+    assert result.exit_code == 2
+    assert f"127.44.0.3, UDP {port}: already in use" in result.output
+    assert "TCP" not in result.output
+
+
+def test_the_bounds_are_those_of_the_configuration() -> None:
+    bounds = [
+        next(rule.le for rule in model.model_fields[name].metadata if hasattr(rule, "le"))
+        for model, name in ((SimulatorSettings, "speed"), (BatterySettings, "capacity_kwh"))
+    ]
+    assert bounds == [SPEED_MAX, CAPACITY_MAX_KWH]
+
+
+def test_the_help_loses_no_unit() -> None:
+    result = CliRunner().invoke(application(), ["--help"], env={"COLUMNS": "200"})
+    assert "capacity in kWh" in result.output
+    assert "name[:value][%chance][@start[+seconds]]" in result.output
 
 
 async def test_it_says_where_it_listens_serves_and_stops_on_a_signal() -> None:

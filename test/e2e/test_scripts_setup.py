@@ -6,8 +6,10 @@ pip needs nothing from outside.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -202,6 +204,24 @@ def test_python_without_venv_names_the_package(checkout: Path, tmp_path: Path) -
     assert code == 1
     assert "error: python3 has no venv module" in err
     assert "-venv" in err.splitlines()[-1]
+
+
+def test_checkout_of_another_user_is_told_in_a_sentence(checkout: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "of another"
+    shutil.copytree(checkout, copy, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    (copy / ".venv" / ".setup.lock").mkdir(parents=True)  # as little to be opened as a file of somebody else
+    code, _, err = run(copy, cwd=tmp_path)
+    assert code == 1
+    assert "error: " in err
+    assert f"cannot be written by {getpass.getuser()}: run this as the owner of {copy}" in err
+    assert "Permission denied" not in err
+    assert "line " not in err
+
+
+def test_what_is_recommended_exists() -> None:
+    text = (ROOT / "scripts" / "lib.sh").read_text(encoding="utf-8")
+    for name in re.findall(r"scripts/([a-z_]+\.sh)", text):
+        assert (ROOT / "scripts" / name).exists(), name
 
 
 def test_scripts_are_valid_bash_and_executable() -> None:

@@ -450,3 +450,15 @@ def test_every_hybrid_charges_and_ends_in_self_use(tmp_path: Path, model: str) -
     house_after = outcome.house
     house_after.advance_to(house_after.now + MINUTE)
     assert not is_charging(house_after.house.flow.battery_w)
+
+
+def test_a_face_that_breaks_stops_neither_control_nor_the_way_back(tmp_path: Path) -> None:
+    def break_down(_: Moment) -> None:
+        raise RuntimeError("the screen is gone")
+
+    outcome = live_through(
+        tmp_path, NIGHT, 5 * MINUTE, house(soc_pct=15.0), prices=flat_prices(1500.0), watch=break_down
+    )
+    assert outcome.cycles > 50
+    assert outcome.status["mode"]["mode"] == "self_use"
+    assert outcome.status["events"][-1]["kind"] == "stopped"

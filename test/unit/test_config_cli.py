@@ -42,6 +42,52 @@ def test_check_of_a_faulty_file_names_all_faults_and_exits_2(app: typer.Typer, t
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("model", "GW1", "allowed: GW6000-ES-20"),
+        ("battery", "lead", "allowed: auto, "),
+        ("scenario", "doomsday", "allowed: everyday"),
+    ],
+)
+def test_check_refuses_what_the_simulated_house_would(
+    app: typer.Typer, tmp_path: Path, key: str, value: str, says: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    house = f"battery_management: {{capacity_kwh: 10}}\nsimulator:\n  {key}: {value}\n"
+    file.write_text(f"inverter: {{ip_address: simulator}}\n{house}", encoding="utf-8")
+    result = runner.invoke(app, ["config", "check", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:4:3: simulator.{key}: {says}" in result.stderr
+    file.write_text(f"inverter: {{ip_address: 192.0.2.7}}\n{house}", encoding="utf-8")
+    assert runner.invoke(app, ["config", "check", str(file)]).exit_code == 0, "a real house simulates nothing"
+
+
+def test_check_refuses_a_battery_behind_a_model_that_takes_none(app: typer.Typer, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "inverter: {ip_address: simulator}\nbattery_management: {capacity_kwh: 10}\n"
+        "simulator: {model: GW6000-DT, battery: pack_48v}\n",
+        encoding="utf-8",
+    )
+    result = runner.invoke(app, ["config", "check", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:3:1: simulator: " in result.stderr
+    assert "takes no battery" in result.stderr
+
+
+@pytest.mark.parametrize("depth", [200, 5000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}")])
+def test_check_of_a_file_nested_too_deep_is_a_fault_and_no_traceback(
+    app: typer.Typer, tmp_path: Path, depth: int, opening: str, closing: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"inverter: {opening * depth}{closing * depth}\n", encoding="utf-8")
+    result = runner.invoke(app, ["config", "check", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:1:" in result.stderr
+
+
 def test_check_without_a_name_takes_the_file_in_use(
     app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,3 +182,9 @@ def test_the_copy_is_taken_while_a_writer_is_in_the_middle(data: Path, tmp_path:
     writer.close()
     with StoreReader(tmp_path / "copy.sqlite3") as reader:
         assert reader.count_cycles(T0, T0 + MTU) == 1
+
+
+def test_a_target_in_a_directory_that_is_not_there_says_so(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"no such directory: make it, or name another") as caught:
+        make_backup(data, tmp_path / "nope" / "x.tar.gz")
+    assert "room" not in str(caught.value)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hems.adapters.storage.json_files import JsonFiles
-from hems.adapters.storage.json_text import plain
+from hems.adapters.storage.json_text import plain, why_refused
 from hems.adapters.storage.state_file import CURRENT_STATE, read_current_state
 from hems.domain.command import Mode
 from hems.domain.time_grid import local_day_bounds, slots_of_day
@@ -141,6 +141,52 @@ def test_money_that_is_unknown_is_not_zero(files: JsonFiles) -> None:
     assert content["totals"]["cost"] is None
     assert content["totals"]["cost_quarters"] == 0
     assert content["quarters"][0]["cost"] is None
+
+
+def test_an_old_file_that_cannot_be_removed_is_told_and_the_others_go(
+    files: JsonFiles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for age in (40, 41):
+        files.write_energy_of((T0 - age * DAY).date(), [])
+    real = Path.unlink
+
+    def stubborn(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "energy_data_2026-09-22.json":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stubborn)
+    assert files.prune(T0) == 1
+    assert files.failed_removals == 1
+    assert "energy_data_2026-09-22.json: old file not removed: Read-only file system" in caplog.text
+
+
+def test_a_directory_that_cannot_be_listed_does_not_end_the_prune(
+    files: JsonFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(_path: Path, _pattern: str) -> list[Path]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "glob", unreadable)
+    assert files.prune(T0) == 0
+    assert files.failed_removals == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Make room on the disk"),
+        (errno.EACCES, "Permission denied. Check owner and mode"),
+        (errno.EROFS, "takes no writes"),
+        (errno.ENOENT, "There is no such directory"),
+        (errno.EIO, "may be failing"),
+        (errno.EBUSY, os.strerror(errno.EBUSY)),
+    ],
+)
+def test_each_refusal_of_a_disk_has_its_own_advice(number: int, advice: str) -> None:
+    said = why_refused(OSError(number, os.strerror(number)))
+    assert advice in said
+    assert ("room" in said) is (number == errno.ENOSPC)
 
 
 def test_old_days_go_and_strangers_stay(files: JsonFiles) -> None:

@@ -10,6 +10,7 @@ import typer
 from hems import __version__
 from hems.cli import backup, config, coordinator, export, fast_charge, prices, restore, score, simulate, status
 from hems.cli.exit_codes import ExitCode, exit_code_of
+from hems.cli.terminal import any_terminal
 from hems.domain.errors import HemsError
 
 app = typer.Typer(
@@ -42,7 +43,8 @@ def _root(
 def run() -> None:
     """Run the command line; what is raised on purpose is told in a sentence, not as a traceback."""
     try:
-        app()
+        with any_terminal():
+            app()
     except HemsError as error:
         typer.echo(str(error), err=True)
         sys.exit(exit_code_of(error))

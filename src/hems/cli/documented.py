@@ -9,11 +9,17 @@ from pathlib import Path
 
 from hems import __version__
 from hems.cli.exit_codes import ExitCode, exit_code_of
+from hems.cli.terminal import any_terminal
 from hems.domain.errors import HemsError
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run, show the status, or test one decision cycle; return the exit code."""
+    with any_terminal():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if (options.execute and not options.test) or (options.test and options.status):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.text import Text
 
@@ -21,12 +21,13 @@ QUARTER_S = 900
 LABEL_WIDTH = 10
 LONGEST_DAY = 100
 """Quarters of the local day on which summer time ends."""
-BLOCK_SIZES = {1: "", 2: "a block is half an hour; ", 4: "a block is an hour; "}
+BLOCK_SIZES = {1: "", 2: "half hours; ", 4: "hours; "}
 """Quarters that one block may stand for, and how the legend says so."""
+WIDTH = 119
 
 
-def price_panel(document: Json, zone: ZoneInfo, width: int) -> Panel:
-    """Return today's and tomorrow's prices in ``width`` columns, and why they are estimated where fetching fails."""
+def price_panel(document: Json, zone: ZoneInfo) -> Panel:
+    """Return today's and tomorrow's prices, and why they are estimated where fetching fails."""
     slots = document.get("price_slots") or []
     context = document.get("price") or {}
     title = "price"
@@ -38,12 +39,25 @@ def price_panel(document: Json, zone: ZoneInfo, width: int) -> Panel:
             title += f" · buy {buy:.3f}, sell {sell:.3f} {context['currency']}/kWh"
     body: list[RenderableType] = [Text("no prices yet", style="dim")]
     if slots:
-        body = [price_chart(slots, zone, document["at"], width - 4)]
+        body = [PriceChart(slots, zone, document["at"])]
     if any(slot["origin"] != "published" for slot in slots) or not slots:
         body += [
             Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in _fetch_problems(document, zone)
         ]
-    return Panel(Group(*body), title=title, title_align="left", width=width)
+    return Panel(Group(*body), title=title, title_align="left", width=WIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChart:
+    """The prices as blocks, as fine as the width has room for when it is drawn; ``at`` is now."""
+
+    slots: Sequence[Json]
+    zone: ZoneInfo
+    at: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the chart."""
+        yield price_chart(self.slots, self.zone, self.at, options.max_width)
 
 
 def price_chart(slots: Sequence[Json], zone: ZoneInfo, at: str, width: int) -> Text:
@@ -61,7 +75,7 @@ def price_chart(slots: Sequence[Json], zone: ZoneInfo, at: str, width: int) -> T
         if local_day != day:
             day = local_day
             chart.append(f"{chr(10) if chart else ''}{local_day:%a %d.%m} ", style="dim")
-        price_per_mwh = fmean(slot["price_per_mwh"] for slot in block)
+        price_per_mwh = sum(slot["price_per_mwh"] for slot in block) / len(block)
         level = 0 if high == low else round((price_per_mwh - low) / (high - low) * (len(BLOCKS) - 1))
         is_estimated = any(slot["origin"] != "published" for slot in block)
         is_now = 0 <= now - start_s < size * QUARTER_S

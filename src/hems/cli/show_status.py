@@ -14,13 +14,25 @@ SCHEMA_SHOWN = 1
 
 RUNNING = {True: "is running", False: "is NOT running"}
 
+MAY_STILL = {
+    "charge": "charge",
+    "discharge": "discharge",
+    "hold": "hold the battery",
+    "no_charge": "refuse to charge",
+    "standby": "keep the battery idle",
+}
+"""What an inverter left in a mode goes on doing."""
+
 
 def show_status(config: Path | None, *, as_json: bool) -> int:
     """Print the last status and return the exit code."""
     from hems.composition.status_file import read_status
 
     found = read_status(config)
+    warning = warning_of(found.document) if found.is_running is False else None
     if as_json:
+        if warning is not None:
+            found.document["warning"] = warning
         print(json.dumps(found.document, indent=2))
     elif found.document.get("at") is None:
         state = "may be running; this user cannot tell" if found.is_running is None else RUNNING[found.is_running]
@@ -31,12 +43,36 @@ def show_status(config: Path | None, *, as_json: bool) -> int:
     else:
         from rich.console import Console
 
+        from hems.cli.status_details import status_details
         from hems.cli.status_view import status_view
 
         if found.is_running is False:
-            print("The Master Coordinator is NOT running. This is its last record:")
-        Console().print(status_view(found.document, found.zone, age_s=_age_s(found.document)))
+            print("The Master Coordinator is NOT running.", *filter(None, [warning]))
+            print("This is its last record:")
+        console = Console()
+        console.print(status_view(found.document, found.zone, age_s=_age_s(found.document)))
+        console.print(status_details(found.document, found.zone))
     return ExitCode.OK if found.is_running else ExitCode.NOT_RUNNING
+
+
+def warning_of(document: dict[str, Any]) -> str | None:
+    """Return what a person must do about the inverter where ``document``, left by a service that is gone, is no stop.
+
+    Returns: None: there is no record of this layout, or the inverter was back in self-use at the end.
+    """
+    mode = document.get("mode")
+    if mode is None or document.get("schema") != SCHEMA_SHOWN:
+        return None
+    if mode["mode"] != "self_use":
+        power = f" at {mode['power_w'] / 1000:.1f} kW" if mode["power_w"] is not None else ""
+        doing = f"it may still {MAY_STILL[mode['mode']]}{power}. End it with `hems restore`."
+    elif not mode["certain"]:
+        doing = "what it does now is not known. End it with `hems restore`."
+    elif document["state"] != "stopped":
+        doing = "it was in self-use when last seen. Make sure with `hems restore`."
+    else:
+        return None
+    return f"It ended without giving the inverter back: {doing}"
 
 
 def _age_s(document: dict[str, Any]) -> float:

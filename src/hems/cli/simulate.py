@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import math
 import signal
 import socket
 import sys
@@ -51,7 +50,9 @@ def register(app: typer.Typer) -> None:
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         udp: Annotated[int | None, typer.Option(min=0, max=65535, help="UDP port; 0 takes a free one.")] = None,
         tcp: Annotated[int | None, typer.Option(min=0, max=65535, help="Modbus/TCP port; 0 takes a free one.")] = None,
-        speed: Annotated[float, typer.Option(help="How fast time runs, up to 3600; 60 makes a minute of a second.")] = 1.0,
+        speed: Annotated[
+            float, typer.Option(help="How fast time runs, up to 3600; 60 makes a minute of a second.")
+        ] = 1.0,
         scenario: Annotated[str, typer.Option(help="Named situation; --list shows them.")] = DEFAULT_SCENARIO,
         fault: Annotated[
             list[str] | None,
@@ -69,8 +70,6 @@ def register(app: typer.Typer) -> None:
             _require_within("speed", speed, SPEED_MAX)
             if capacity_kwh is not None:
                 _require_within("capacity-kwh", capacity_kwh, CAPACITY_MAX_KWH)
-            if soc is not None and math.isnan(soc):  # passes any comparison with bounds
-                raise ValueError("soc nan: a number from 0 to 100")
             options = ServerOptions(
                 simulator=SimulatorOptions(
                     model=model,

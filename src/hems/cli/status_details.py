@@ -49,6 +49,7 @@ def _sensor_panel(sensors: Json | None, zone: ZoneInfo) -> Panel:
 
 def _battery(sensors: Json) -> list[str]:
     limits = (f"{_reading(sensors[f'battery_{way}_limit_a'], 'A')} {way}" for way in ("charge", "discharge"))
+    cells = (_reading(sensors[f"battery_cell_temperature_{end}_c"], "°C", digits=1) for end in ("min", "max"))
     return [
         f"SoC {_reading(sensors['battery_soc_pct'], '%')}",
         f"SoH {_reading(sensors['battery_soh_pct'], '%')}",
@@ -56,8 +57,7 @@ def _battery(sensors: Json) -> list[str]:
         _directed(sensors["battery_current_a"], "A", "discharging", "charging", digits=1),
         _directed(sensors["battery_w"], "W", "discharging", "charging"),
         _reading(sensors["battery_temperature_c"], "°C", digits=1),
-        f"cells {_reading(sensors['battery_cell_temperature_min_c'], '°C', digits=1)}"
-        f" to {_reading(sensors['battery_cell_temperature_max_c'], '°C', digits=1)}",
+        f"cells {' to '.join(cells)}",
         f"limits {', '.join(limits)}",
     ]
 
@@ -99,13 +99,13 @@ def _history_panel(history: list[Json], zone: ZoneInfo) -> Panel:
     if not history:
         return Panel(Text("no decision yet", style="dim"), title="decisions", title_align="left", width=WIDTH)
     rows = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
-    for name in ("time", "mode", "power", "score", "confidence"):
+    for name in ("time", "mode", "power", "score", "conf."):
         rows.add_column(name, no_wrap=True, justify="left" if name in {"time", "mode"} else "right")
     rows.add_column("reason", no_wrap=True, overflow="ellipsis", ratio=1)
     for entry in history[-HISTORY_SHOWN:]:
         power_w, score = entry["power_w"], entry["score_total"]
         rows.add_row(
-            f"{_local(entry['at'], zone):%d.%m %H:%M:%S}",
+            f"{_local(entry['at'], zone):%d.%m %H:%M}",
             _words(entry["mode"]),
             "" if power_w is None else f"{power_w:.0f} W",
             "–" if score is None else f"{score:.1f}",

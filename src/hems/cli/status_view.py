@@ -48,7 +48,7 @@ def status_view(
         _header(document, age_s),
         Columns([_flow_panel(document), _mode_panel(document, zone)], equal=False, expand=False),
         _decision_panel(document, zone),
-        price_panel(document, zone, columns),
+        price_panel(document, zone),
         _figures_panel(document),
         _events_panel(document, zone),
     )
@@ -74,9 +74,9 @@ def _sections(document: Json, zone: ZoneInfo, age_s: float | None, width: int) -
         sections.append((3, Text(f"{_clock(decision['at'], zone)}  {decision['reason']}")))
         if decision.get("score"):
             sections.append((6, _factor_table(decision["score"])))
-    sections.append((5, price_panel(document, zone, width)))
+    sections.append((5, price_panel(document, zone)))
     sections.append((7, _figures_panel(document)))
-    sections.append((4, _event_lines(document, zone, EVENTS_ON_SMALL_SCREEN)))
+    sections.append((4, _event_lines(document, zone, EVENTS_ON_SMALL_SCREEN, one_line_each=True)))
     return sections
 
 
@@ -140,7 +140,7 @@ def _mode_panel(document: Json, zone: ZoneInfo) -> Panel:
 
 def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
     mode = document["mode"]
-    rows = Table.grid(padding=(0, 1))
+    rows = _named_rows()
     what = Text(mode["mode"].replace("_", " "), style="bold")
     if mode["power_w"] is not None:
         what.append(f" {kw_from_w(mode['power_w']):.1f} kW")
@@ -148,7 +148,10 @@ def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
         what.append(f" to {mode['target_soc_pct']:.0f} %")
     rows.add_row(Text("mode", style="dim"), what)
     if mode["expires_at"]:
-        rows.add_row(Text("lease", style="dim"), f"until {_clock(mode['expires_at'], zone)}, asked by {mode['source']}")
+        rows.add_row(
+            Text("lease", style="dim"),
+            f"until {_clock(mode['expires_at'], zone)}, by {str(mode['source']).replace('_', ' ')}",
+        )
     proof = mode["proof"] if mode["certain"] else "not known"
     rows.add_row(
         Text("proof", style="dim"), Text(f"{proof or '–'}: {mode['proof_detail'] or '–'}", overflow="ellipsis")
@@ -161,13 +164,22 @@ def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
 
 
 def _safety_rows(document: Json) -> Table:
-    rows = Table.grid(padding=(0, 1))
+    rows = _named_rows()
     causes = document["safety"]["causes"]
     for cause in causes:
         style = "red" if cause["grave"] else "dim"
         rows.add_row(Text("safety", style=f"bold {style}"), Text(cause["detail"], style=style))
     if not causes:
-        rows.add_row(Text("safety", style="dim"), Text("clear", style="green"))
+        is_clear = document["safety"]["clear"]
+        verdict = Text("clear", style="green") if is_clear else Text("not judged yet", style="dim")
+        rows.add_row(Text("safety", style="dim"), verdict)
+    return rows
+
+
+def _named_rows() -> Table:
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(min_width=len("safety"))  # one left edge for tables that stand below each other
+    rows.add_column()
     return rows
 
 
@@ -176,7 +188,7 @@ def _wish(wish: Json, zone: ZoneInfo) -> Text:
     text = Text()
     if wish.get("target_soc_pct") is not None:
         by = datetime.fromisoformat(wish["deadline"]).astimezone(zone)
-        text.append(f"{wish['target_soc_pct']:.0f} % by {by:%a %d.%m %H:%M} (fast charge)", style="yellow")
+        text.append(f"{wish['target_soc_pct']:.0f} % by {by:%a %d.%m %H:%M}", style="yellow")
     if wish.get("problem"):
         text.append(f"{' · ' if text else ''}{wish['problem']}", style="red")
     return text
@@ -236,8 +248,8 @@ def _events_panel(document: Json, zone: ZoneInfo) -> Panel:
     return Panel(_event_lines(document, zone, 6), title="events", title_align="left", width=WIDTH)
 
 
-def _event_lines(document: Json, zone: ZoneInfo, count: int) -> Text:
-    lines = Text()
+def _event_lines(document: Json, zone: ZoneInfo, count: int, *, one_line_each: bool = False) -> Text:
+    lines = Text(no_wrap=one_line_each, overflow="ellipsis")
     for event in document["events"][-count:]:
         lines.append(f"{_clock(event['at'], zone)} ", style="dim")
         lines.append(f"{event['message']}\n", style=SEVERITY_STYLE.get(event["severity"], ""))

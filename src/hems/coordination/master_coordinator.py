@@ -136,6 +136,9 @@ class MasterCoordinator:
 
     async def _shut_down(self) -> None:
         reason = self.stop_reason or "unknown"
+        # Told first: a silent inverter keeps the stop waiting for its time-outs.
+        self.parts.events.add("stopping", "info", f"stopping ({reason}): putting the inverter back to self-use")
+        self._show(news=True)
         result = await self.parts.actions.shut_down()
         severity = "info" if isinstance(result, Applied | AlreadySo) else "error"
         self.parts.events.add("stopped", severity, f"stopped ({reason}); restoring self-use: {_outcome(result)}")
@@ -146,8 +149,15 @@ class MasterCoordinator:
                 self.parts.ledger.save(self.parts.store)
         except StorageError as error:
             log.error("state not saved", error=str(error))
-        self._on_cycle(self, True)
+        self._show(news=True)
         self.parts.store.flush()
+
+    def _show(self, *, news: bool) -> None:
+        """Show the state; whatever is wrong with showing must neither stop the control nor the way back to self-use."""
+        try:
+            self._on_cycle(self, news)
+        except Exception:
+            log.exception("the state could not be shown")
 
     # -- the cycle -------------------------------------------------------------------------------------------
 
@@ -171,7 +181,7 @@ class MasterCoordinator:
         self._set_state(envelope)
         sampled = self._sample(snapshot if is_fresh else unknown_snapshot(now, "the inverter did not answer"), now)
         self._check_health()
-        self._on_cycle(self, sampled or changed or self._news)
+        self._show(news=sampled or changed or self._news)
         self._news = False
 
     async def rehearse(self) -> Decision | None:

@@ -66,9 +66,7 @@ def make_backup(
                 contents = _archive(finished, copy, directory, config, report)
             _give_name(finished, target, overwrite=overwrite)
     except OSError as error:
-        raise StorageError(
-            f"{target}: backup not written: {why_refused(error)}"
-        ) from error
+        raise StorageError(f"{target}: backup not written: {why_refused(error)}") from error
     return Backup(path=target, size_bytes=target.stat().st_size, contents=contents)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from hems.adapters.storage.json_text import why_refused, write_json_atomically
 from hems.domain.errors import RejectedData
 from hems.domain.fast_charge import FastChargeRequest
 from hems.domain.time_grid import require_utc
+
+_log = logging.getLogger(__name__)
 
 
 class FileFastChargeInbox:
@@ -54,14 +57,20 @@ class FileFastChargeInbox:
     def clear(self) -> bool:
         """Withdraw the request; return whether there was one.
 
-        Raises: RejectedData: there is one, and the disk does not let go of it.
+        A request that was read here is over even where the disk does not let go of its file: that is logged, and the
+        file counts again only when it changes, since a full or read-only disk must not end the service.
+        Raises: RejectedData: the disk does not let go of a request that was not read here.
         """
         try:
             self._path.unlink()
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise RejectedData(f"{self._path}: the request is not withdrawn: {why_refused(error)}") from error
+            reason = f"{self._path}: the request is not withdrawn: {why_refused(error)}"
+            if self._request is None:
+                raise RejectedData(reason) from error
+            self._request = None  # and what was seen stays seen
+            _log.warning("%s", reason)
         return True
 
 
@@ -74,7 +83,7 @@ def _parse(path: Path) -> FastChargeRequest:
             deadline=require_utc(datetime.fromisoformat(body["deadline"])),
             asked_at=require_utc(datetime.fromisoformat(body["asked_at"])),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RejectedData(
             f"{path}: not a fast-charge request ({error}); give it again with `hems fast-charge --to 90 --by 07:00`"
         ) from error

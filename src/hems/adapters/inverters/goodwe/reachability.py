@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
+from pathlib import Path
 
 from hems.adapters.inverters.goodwe.errors import ConnectionRefused, HostUnreachable, PortSilent
 from hems.adapters.inverters.goodwe.library_bus import UDP_PORT, LinkOptions
 from hems.domain.errors import InverterUnreachable
 
 _HARMLESS_QUESTION = bytes.fromhex("aa55c07f0102000241")  # "who are you", which changes nothing
-_WEB_PORT = 80  # closed or open, a host that is there answers a connection attempt
+_WEB_PORT = 80  # only a refusal proves a host: gateways exist that take connections for any address at all
+_NEIGHBOURS = Path("/proc/net/arp")
+_COMPLETE = 0x2  # the flag of a neighbour that has told its hardware address
 _SILENT_ADVICE = (
     "Wake the inverter (some sleep without sun), stop other programs that talk to it (it serves one at a time), "
     "restart its Wi-Fi or LAN dongle, or try the other protocol: port 8899 is UDP, port 502 is Modbus/TCP"
@@ -32,7 +36,7 @@ async def find_out_why(link: LinkOptions, timeout_s: float) -> InverterUnreachab
     """Return the error, with advice, for an inverter that did not answer at ``link``."""
     try:
         async with asyncio.timeout(2 * timeout_s + 1):
-            await asyncio.get_running_loop().getaddrinfo(link.host, link.port, type=socket.SOCK_DGRAM)
+            found = await asyncio.get_running_loop().getaddrinfo(link.host, link.port, type=socket.SOCK_DGRAM)
     except TimeoutError:
         return HostUnreachable(f"the name {link.host} could not be looked up in time: check the network's name server")
     except OSError as error:
@@ -46,16 +50,26 @@ async def find_out_why(link: LinkOptions, timeout_s: float) -> InverterUnreachab
         return ConnectionRefused(
             f"{link.host} is there, but refuses {link}: check that this is the inverter, and try inverter.port: {other}"
         )
-    if refusal is None and link.is_udp:
-        refusal = await _try_tcp(link.host, _WEB_PORT, timeout_s)
-        if isinstance(refusal, ConnectionRefusedError):
-            refusal = None
-    if refusal is not None:
-        return HostUnreachable(
-            f"nothing answers at {link.host} ({refusal or 'no reply'}): check inverter.ip_address, the inverter's "
-            "network connection, and that this machine is in the same network"
-        )
-    return PortSilent(f"{link.host} is there, but no GoodWe inverter answers at {link}. {_SILENT_ADVICE}")
+    if refusal is None and not link.is_udp:
+        return PortSilent(f"the connection to {link} opens, but no GoodWe inverter answers there. {_SILENT_ADVICE}")
+    if refusal is None:
+        web = await _try_tcp(link.host, _WEB_PORT, timeout_s)
+        if isinstance(web, ConnectionRefusedError) or is_neighbour(str(address[0]) for *_, address in found):
+            return PortSilent(f"{link.host} is there, but no GoodWe inverter answers at {link}. {_SILENT_ADVICE}")
+    return HostUnreachable(
+        f"nothing answers at {link} ({refusal or 'no reply'}): check inverter.ip_address, the inverter's network "
+        f"connection, and that this machine is in the same network. {_SILENT_ADVICE}"
+    )
+
+
+def is_neighbour(addresses: Iterable[str]) -> bool:
+    """Return whether one of ``addresses`` has answered on this network by its hardware address; False if unknown."""
+    wanted = set(addresses)
+    try:
+        rows = [line.split() for line in _NEIGHBOURS.read_text(encoding="ascii").splitlines()[1:]]
+        return any(len(row) > 2 and row[0] in wanted and int(row[2], 16) & _COMPLETE for row in rows)
+    except (OSError, ValueError):
+        return False  # not Linux, or hidden from this process
 
 
 async def _try_udp(link: LinkOptions, timeout_s: float) -> Exception | None:
