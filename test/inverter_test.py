@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -74,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HemsError as error:
         print(f"✗ {_kind(error)}\n  {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads has read enough, such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 

@@ -178,7 +178,7 @@ def test_a_directory_that_cannot_be_listed_does_not_end_the_prune(
         (errno.ENOSPC, "Make room on the disk"),
         (errno.EACCES, "Permission denied. Check owner and mode"),
         (errno.EROFS, "takes no writes"),
-        (errno.ENOENT, "There is no such directory"),
+        (errno.ENOENT, "there is no such directory"),
         (errno.EIO, "may be failing"),
         (errno.EBUSY, os.strerror(errno.EBUSY)),
     ],

@@ -12,6 +12,9 @@ from hems.domain.errors import RejectedData
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds, require_utc, slots_of_day
 
+FURTHEST = timedelta(days=7)
+"""Nobody publishes further ahead."""
+
 BEYOND_LOOKBACK = timedelta(days=2)
 """Kept in memory beyond the days that estimates look at, so that today's estimate never misses its oldest day."""
 
@@ -136,12 +139,13 @@ class PriceFeed:
 
     def known_until(self, now: datetime) -> datetime | None:
         """Return the end of the unbroken run of known quarters from the present one; None where that is unknown."""
-        end = floor_to_grid(now)
-        if self.known.at(end) is None:
-            return None
-        while self.known.at(end) is not None:
+        start = floor_to_grid(now)
+        end = start
+        for slot in self.known.between(start, start + FURTHEST):
+            if slot.start != end:
+                break
             end += MTU
-        return end
+        return None if end == start else end
 
     def reach_start(self, now: datetime) -> datetime:
         """Return the start of what is kept in memory at ``now``."""

@@ -48,7 +48,7 @@ def _lay_out(value: object, indent: str, levels: int) -> str:
 
 def _compact(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
+        return _ENCODER.encode(value)
     except (TypeError, ValueError):  # keys that are no text, or an infinite bound
         return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 
@@ -87,8 +87,8 @@ def why_refused(error: OSError) -> str:
             return f"{reason}. Check owner and mode: the user that runs this must be allowed to write there"
         case errno.EROFS:
             return f"{reason}. The disk takes no writes: check it and how it is mounted"
-        case errno.ENOENT | errno.ENOTDIR:
-            return f"{reason}. There is no such directory: make it, or name another"
+        case errno.ENOENT:
+            return "there is no such directory: make it, or name another"
         case errno.EIO:
             return f"{reason}. Check the disk: it may be failing"
         case _:
@@ -142,3 +142,7 @@ def _plain_scalar(value: object) -> Any:
     if isinstance(value, Path):
         return str(value)
     return None
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
+"""Made once: the status is laid out in a hundred pieces, and making an encoder costs more than a piece."""
