@@ -160,7 +160,9 @@ async def test_a_killed_service_is_undone_by_restore(tmp_path: Path, cheap_price
             service.wait()
         await asyncio.sleep(3.5)
         assert (await registers(host))[1] < -1000, "EMS has no time-out: the charge goes on"
-        assert status_of(config)["running"] is False
+        left = status_of(config)
+        assert left["running"] is False
+        assert "hems restore" in left["warning"]
         restore = subprocess.run(
             [sys.executable, "-m", "hems.cli", "restore", "--config", config],
             capture_output=True,
@@ -169,6 +171,7 @@ async def test_a_killed_service_is_undone_by_restore(tmp_path: Path, cheap_price
             check=False,
         )
         assert restore.returncode == 0, restore.stderr
+        assert "warning" not in status_of(config)
         await asyncio.sleep(4)
         ems_mode, battery_w, _ = await registers(host)
         assert ems_mode in {0, 1}

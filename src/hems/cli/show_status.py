@@ -61,7 +61,7 @@ def warning_of(document: dict[str, Any]) -> str | None:
     Returns: None: there is no record of this layout, or the inverter was back in self-use at the end.
     """
     mode = document.get("mode")
-    if mode is None or document.get("schema") != SCHEMA_SHOWN:
+    if mode is None or document.get("schema") != SCHEMA_SHOWN or document.get("restored_at"):
         return None
     if mode["mode"] != "self_use":
         power = f" at {mode['power_w'] / 1000:.1f} kW" if mode["power_w"] is not None else ""

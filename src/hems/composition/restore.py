@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from hems.adapters.clock import SystemClock
@@ -11,11 +12,13 @@ from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
 from hems.adapters.inverters.goodwe import restore_inverter as restore_opened
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
 from hems.adapters.process_lock import is_held
+from hems.adapters.storage.json_text import write_json_atomically
+from hems.adapters.storage.state_file import read_current_state
 from hems.composition.inverter import USER_SETTINGS_FILE, goodwe_options_of
 from hems.composition.tools import load
 from hems.config.loader import default_config_path, resolve_directory
 from hems.domain.command import AlreadySo, Applied, CommandResult, Unreachable
-from hems.domain.errors import ConfigurationError
+from hems.domain.errors import ConfigurationError, StorageError
 
 ATTEMPTS = 3
 PAUSE_S = 1.0
@@ -40,9 +43,21 @@ async def restore_inverter(
         progress(f"Restoring self-use at {options.host}:{options.port} (attempt {attempt} of {ATTEMPTS}) …")
         result = await restore_opened(GoodWeConnector(options, clock, user_settings))
         if isinstance(result, Applied | AlreadySo):
+            _note_in_record(data, clock.now(), progress)
             break
         await clock.sleep(PAUSE_S)
     return result
+
+
+def _note_in_record(data: Path, now: datetime, progress: Callable[[str], None]) -> None:
+    """Say in the record that a service left behind that the inverter has been put back since."""
+    found = read_current_state(data)
+    if found.status is None or is_held(data):
+        return
+    try:
+        write_json_atomically(found.path, found.status | {"restored_at": now.isoformat(timespec="seconds")})
+    except StorageError as error:
+        progress(f"The record of the service could not be renewed: {error}")
 
 
 def _options_and_data(

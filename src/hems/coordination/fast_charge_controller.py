@@ -74,12 +74,12 @@ class FastChargeController:
         before = self.request
         try:
             request = self._inbox.read()
+            if request is not None and now >= request.deadline:
+                self._inbox.clear()
+                request = None
             self.problem = None
         except RejectedData as error:
             request, self.problem = None, str(error)
-        if request is not None and now >= request.deadline:
-            self._inbox.clear()
-            request = None
         self.request = request
         return request != before
 

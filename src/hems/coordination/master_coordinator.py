@@ -179,9 +179,9 @@ class MasterCoordinator:
         await self._follow_up(snapshot, now, is_fresh=is_fresh)
         await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
         self._set_state(envelope)
-        sampled = self._sample(snapshot if is_fresh else unknown_snapshot(now, "the inverter did not answer"), now)
+        self._sample(snapshot if is_fresh else unknown_snapshot(now, "the inverter did not answer"), now)
         self._check_health()
-        self._show(news=sampled or changed or self._news)
+        self._show(news=changed or self._news)
         self._news = False
 
     async def rehearse(self) -> Decision | None:
@@ -364,9 +364,9 @@ class MasterCoordinator:
         self.state = state
         self.parts.health.observe(state)
 
-    def _sample(self, snapshot: SiteSnapshot, now: datetime) -> bool:
+    def _sample(self, snapshot: SiteSnapshot, now: datetime) -> None:
         if not self.parts.collection.sample_due(snapshot):
-            return False
+            return
         active = self.parts.actions.active
         self.parts.store.add_sample(
             SampleRecord(
@@ -376,7 +376,6 @@ class MasterCoordinator:
                 price_per_mwh=self.parts.prices.price_context(now).price_per_mwh,
             )
         )
-        return True
 
     def _check_health(self) -> None:
         elapsed_s = self.parts.clock.monotonic()

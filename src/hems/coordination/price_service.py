@@ -56,6 +56,7 @@ class PriceService:
         self._feeds = {market: PriceFeed(market, options) for market in Market}
         self._unsaved = {market: PriceSeries(options.currency, ()) for market in Market}
         self._estimates: dict[tuple[Market, date], PriceSeries] = {}
+        self._retail_now: tuple[datetime, RetailPrice | None] | None = None
         self._fetching = asyncio.Lock()
         self._storage_error: str | None = None
         self._loaded = False
@@ -88,7 +89,7 @@ class PriceService:
                 feed.receive(stored, now)
             except RejectedData as error:
                 log.warning("stored_prices_ignored", market=market.value, error=str(error))
-        self._estimates.clear()
+        self._forget_answers()
         self._loaded = True
 
     async def fetch_due(self) -> None:
@@ -163,12 +164,17 @@ class PriceService:
         news = feed.receive(prices, self._clock.now())
         if not len(news):
             return
-        self._estimates.clear()
+        self._forget_answers()
         self._unsaved[feed.market] = self._unsaved[feed.market].merged_with(news)
         self._save_unsaved()
         self._news = True
         if self._on_new_prices is not None:
             self._on_new_prices()
+
+    def _forget_answers(self) -> None:
+        """What was worked out from the prices known so far no longer holds."""
+        self._estimates.clear()
+        self._retail_now = None
 
     def _save_unsaved(self) -> None:
         for market, prices in self._unsaved.items():
@@ -218,7 +224,10 @@ class PriceService:
 
     def retail(self, now: datetime) -> RetailPrice | None:
         """Return what the household pays and is paid in the quarter under way at ``now``; None where unknown."""
-        return next(iter(self.retail_between(now, floor_to_grid(now) + MTU)), None)
+        start = floor_to_grid(now)
+        if self._retail_now is None or self._retail_now[0] != start:  # asked at every poll
+            self._retail_now = (start, next(iter(self.retail_between(now, start + MTU)), None))
+        return self._retail_now[1]
 
     def take_news(self) -> bool:
         """Return whether new prices came since this was last asked."""

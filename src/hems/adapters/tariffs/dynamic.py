@@ -22,8 +22,8 @@ from hems.ports.prices import Tariff
 class DynamicTariffOptions:
     """What stands in the household's contract; amounts are net, per kWh, in ``currency``.
 
-    The defaults are one Polish contract of 2025/26: a seller's margin of 0.08, and the network of Tauron G11 with its fees
-    (0.2464 network + 0.0331 quality + 0.0073 renewables + 0.0030 cogeneration).
+    The defaults are one Polish contract of 2025/26: a seller's margin of 0.08, and the network of Tauron G11 with its
+    fees (0.2464 network + 0.0331 quality + 0.0073 renewables + 0.0030 cogeneration).
     """
 
     currency: str = "PLN"
