@@ -120,9 +120,19 @@ async def test_recorded_pages_as_they_were_cut(reference_data: Path) -> None:
         return bodies[1] if "$after=" in target else bodies[0]
 
     async with raw_server(page_of) as source:
-        with pytest.raises(RejectedData, match="asked for 2026-05-01, got the quarter that ends 2026-05-01 22:15 UTC"):
-            await source.fetch_day(Market.DAY_AHEAD, date(2026, 5, 1))  # the recording asked for two days, we for one
-    assert len(asked) == 2
+        days = {day: await source.fetch_day(Market.DAY_AHEAD, date(2026, 5, day)) for day in (1, 2)}
+        with pytest.raises(RejectedData, match="asked for 2026-05-03, got other days only"):
+            await source.fetch_day(Market.DAY_AHEAD, date(2026, 5, 3))
+    recorded = {
+        row["dtime_utc"]: row["csdac_pln"] for body in bodies for row in json.loads(body)["value"]
+    }  # the recording asked for two days, we for one at a time
+    got = {
+        (slot.start + MTU).strftime("%Y-%m-%d %H:%M:%S"): slot.price_per_mwh
+        for prices in days.values()
+        for slot in prices
+    }
+    assert got == recorded
+    assert len(asked) == 6
     assert "$after=W3siRW50aXR5TmFtZSI6ImNzZGFjLXBsbiIs" in asked[1]
 
 

@@ -27,6 +27,7 @@ ABSURD_PER_MWH = 20_000.0
 not a price. Seen so far: -2087 to +2748 PLN/MWh."""
 
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +67,27 @@ def read_page(body: bytes, where: str) -> Page:
 def prices_from_rows(rows: list[Mapping[str, object]], *, field: str, day: date, where: str) -> PriceSeries:
     """Return the quarters that ``rows`` publish for the delivery day ``day``.
 
-    A row whose price is null is a quarter not yet published: it is left out. The same row twice is one row.
+    A row whose price is null is a quarter not yet published: it is left out. The same row twice is one row. Rows of
+    other days are left out too: an answer with more than was asked for is no less right about this day.
 
     Args:
         field: the column of the price [PLN/MWh].
-    Raises: RejectedData: a row of another day, off the grid, without a stamp, with a price that is none, or two rows
-        that contradict each other. Nothing of the answer is used then.
+    Raises: RejectedData: rows of other days only, a stamp that is not of the day it names, off the grid or missing, a
+        price that is none, or two rows that contradict each other. Nothing of the answer is used then.
     """
-    first, end = local_day_bounds(day, PSE_ZONE)
     by_start: dict[datetime, SlotPrice] = {}
-    for row in rows:
+    dated = [(_business_date(row, where), row) for row in rows]
+    if rows and all(date_of_row != day for date_of_row, _ in dated):
+        raise RejectedData(f"{where}: asked for {day}, got other days only, such as {dated[0][0]}")
+    for date_of_row, row in dated:
         stamp = _end_of_quarter(row, where)
-        if row.get("business_date") != day.isoformat() or not first < stamp <= end:
+        first, end = local_day_bounds(date_of_row, PSE_ZONE)
+        if not first < stamp <= end:
             raise RejectedData(
-                f"{where}: asked for {day}, got the quarter that ends {stamp:%Y-%m-%d %H:%M} UTC "
-                f"of business_date {_short(row.get('business_date'))}"
+                f"{where}: the quarter that ends {stamp:%Y-%m-%d %H:%M} UTC is not of its business_date {date_of_row}"
             )
+        if date_of_row != day:
+            continue
         start = stamp - MTU
         price = _price_of(row, field, where)
         if price is None:
@@ -100,6 +106,16 @@ def prices_from_rows(rows: list[Mapping[str, object]], *, field: str, day: date,
             )
         by_start[start] = slot
     return PriceSeries.of(CURRENCY, by_start)
+
+
+def _business_date(row: Mapping[str, object], where: str) -> date:
+    value = row.get("business_date")
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:  # the 31st of February
+            pass
+    raise RejectedData(f"{where}: business_date is {_short(value)}, not 'YYYY-MM-DD'")
 
 
 def _end_of_quarter(row: Mapping[str, object], where: str) -> datetime:
