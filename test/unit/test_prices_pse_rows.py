@@ -39,10 +39,10 @@ def contradict(content: list[dict[str, object]]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (put(business_date="2026-11-21"), "the quarter that ends 2026-11-20 00:30 UTC is not of its business_date 2026-11-21"),
+        (put(business_date="2026-11-21"), "ends 2026-11-20 00:30 UTC is not of its business_date 2026-11-21"),
         (put(business_date=None), "business_date is None"),
-        (put(dtime_utc="2026-11-21 00:30:00"), "the quarter that ends 2026-11-21 00:30 UTC is not of its business_date 2026-11-20"),
-        (put(dtime_utc="2026-11-19 23:00:00"), "the quarter that ends 2026-11-19 23:00 UTC is not of its business_date 2026-11-20"),
+        (put(dtime_utc="2026-11-21 00:30:00"), "ends 2026-11-21 00:30 UTC is not of its business_date 2026-11-20"),
+        (put(dtime_utc="2026-11-19 23:00:00"), "ends 2026-11-19 23:00 UTC is not of its business_date 2026-11-20"),
         (put(dtime_utc="0001-01-01 00:00:00"), "is not of its business_date"),
         (put(dtime_utc="2026-11-20 00:20:00"), "is not the end of a quarter"),
         (put(dtime_utc="2026-11-20 00:30:01"), "is not the end of a quarter"),
