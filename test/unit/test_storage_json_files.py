@@ -203,3 +203,15 @@ def test_old_days_go_and_strangers_stay(files: JsonFiles) -> None:
     assert len(list((files.directory / "charging_schedules").iterdir())) == 2
     assert not leftover.exists()
     assert stranger.exists()
+
+
+def test_the_documented_folders_are_there_from_the_start(tmp_path: Path) -> None:
+    JsonFiles(tmp_path / "out", ZoneInfo("Europe/Warsaw"))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"system_state", "energy_data", "charging_schedules"}
+
+
+def test_folders_that_cannot_be_made_are_told_and_stop_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file in the way")
+    files = JsonFiles(tmp_path / "out", ZoneInfo("Europe/Warsaw"))
+    assert files.last_error is not None
+    assert "out" in files.last_error

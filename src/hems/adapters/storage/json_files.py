@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hems.adapters.storage.json_text import plain, why_refused, write_json_atomically
+from hems.adapters.storage.sqlite_schema import make_directory
 from hems.adapters.storage.state_file import CURRENT_STATE
 from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
@@ -47,6 +48,16 @@ class JsonFiles:
         """Why the last write failed; None while the disk takes files."""
         self.failed_writes = 0
         self.failed_removals = 0
+        self._make_folders()
+
+    def _make_folders(self) -> None:
+        """Have the documented folders from the start, so that nobody wonders where a day's file will be."""
+        for folder in (CURRENT_STATE.parent.name, _ENERGY[0], _SCHEDULE[0]):
+            try:
+                make_directory(self.directory / folder)
+            except OSError as error:
+                self.last_error = f"{self.directory / folder}: {why_refused(error)}"
+                _log.error("%s", self.last_error)
 
     def publish(self, status: dict[str, object], schedule: Iterable[dict[str, object]]) -> None:
         """Make ``status`` the latest, and enter ``schedule`` into the files of its days.
