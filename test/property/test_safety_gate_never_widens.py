@@ -26,7 +26,12 @@ watts = st.one_of(
 )
 powers = st.one_of(st.none(), watts)
 bounds_of = st.builds(
-    Bounds, charge_max_w=watts, discharge_max_w=watts, forced_charge_max_w=watts, forced_discharge_max_w=watts
+    Bounds,
+    charge_max_w=watts,
+    discharge_max_w=watts,
+    forced_charge_max_w=watts,
+    forced_discharge_max_w=watts,
+    export_max_w=watts,
 )
 violations = st.builds(
     Violation, cause=st.sampled_from(list(Cause)), bounds=bounds_of, detail=st.just("a reading"), latches=st.booleans()
@@ -72,6 +77,7 @@ def test_the_gate_never_exceeds_the_bounds(command: Command, envelope: SafetyEnv
         assert result.power_w is not None
         assert at_most(result.power_w, bounds.discharge_max_w)
         assert at_most(result.power_w, bounds.forced_discharge_max_w)
+        assert at_most(result.power_w, bounds.export_max_w)
 
 
 @settings(max_examples=500)

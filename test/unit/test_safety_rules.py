@@ -87,8 +87,9 @@ BOUNDED = [
 
 
 def left(bounds: Bounds) -> str:
-    """Return which of charge, discharge, forced Charge and forced Discharge have any power left."""
-    values = (bounds.charge_max_w, bounds.discharge_max_w, bounds.forced_charge_max_w, bounds.forced_discharge_max_w)
+    """Return which of charge, discharge, forced Charge and forced Discharge, export included, have any power left."""
+    forced_discharge_w = min(bounds.forced_discharge_max_w, bounds.export_max_w)
+    values = (bounds.charge_max_w, bounds.discharge_max_w, bounds.forced_charge_max_w, forced_discharge_w)
     return "".join(letter if value > 0 else "-" for letter, value in zip("cdCD", values, strict=True))
 
 
@@ -213,3 +214,16 @@ def test_a_detail_names_the_reading_and_the_limit() -> None:
     (violation,) = judge(battery__temperature_c=61.0).violations
     assert "61.0 °C" in violation.detail
     assert "60.0 °C" in violation.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "export_max_w"),
+    [
+        ({}, math.inf),
+        ({"grid__voltage_v": (251.0,)}, 0.0),
+        ({"inverter__flags": frozenset({InverterFlag.METER_LOST})}, 0.0),
+        ({"inverter__flags": frozenset({InverterFlag.CHARGE_DISABLED})}, math.inf),
+    ],
+)
+def test_export_is_bounded_on_its_own(changes: dict[str, Any], export_max_w: float) -> None:
+    assert judge(**changes).bounds.export_max_w == export_max_w

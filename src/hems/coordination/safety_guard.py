@@ -149,7 +149,7 @@ def is_grave(violation: Violation) -> bool:
 
 
 def _nothing_known(now: datetime) -> SafetyEnvelope:
-    bounds = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0)
+    bounds = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0, export_max_w=0.0)
     violation = Violation(cause=Cause.COMMUNICATION_LOST, bounds=bounds, detail=NO_INVERTER_YET, latches=False)
     return SafetyEnvelope(at=now, bounds=bounds, violations=(violation,))
 

@@ -36,13 +36,15 @@ class Bounds:
     """The most that may flow [W], all >= 0; ``inf`` is unbounded.
 
     ``charge_max_w`` and ``discharge_max_w`` bound the battery whatever moves it; ``forced_charge_max_w`` and
-    ``forced_discharge_max_w`` bound only what the coordinator asks for beyond self-use.
+    ``forced_discharge_max_w`` bound only what the coordinator asks for beyond self-use; ``export_max_w`` bounds what of
+    the battery may leave the house. PV that nobody takes leaves by the inverter's own rules.
     """
 
     charge_max_w: float = float("inf")
     discharge_max_w: float = float("inf")
     forced_charge_max_w: float = float("inf")
     forced_discharge_max_w: float = float("inf")
+    export_max_w: float = float("inf")
 
     def intersect(self, other: Bounds) -> Bounds:
         """Return the tighter of both, bound by bound."""
@@ -51,6 +53,7 @@ class Bounds:
             discharge_max_w=min(self.discharge_max_w, other.discharge_max_w),
             forced_charge_max_w=min(self.forced_charge_max_w, other.forced_charge_max_w),
             forced_discharge_max_w=min(self.forced_discharge_max_w, other.forced_discharge_max_w),
+            export_max_w=min(self.export_max_w, other.export_max_w),
         )
 
 

@@ -85,7 +85,8 @@ def _forced_charge_w(bounds: Bounds) -> float:
 
 
 def _forced_discharge_w(bounds: Bounds) -> float:
-    return _limit(bounds.discharge_max_w, bounds.forced_discharge_max_w)
+    # How much of it the house will use is not known beforehand: the bound on export holds for all of it.
+    return _limit(bounds.discharge_max_w, bounds.forced_discharge_max_w, bounds.export_max_w)
 
 
 def _narrow_forced(command: Command, envelope: SafetyEnvelope) -> Verdict:

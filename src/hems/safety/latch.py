@@ -144,7 +144,7 @@ def _entry_from_state(entry: object) -> tuple[str, Latched]:
     return str(entry["key"]), Latched(violation=violation, since=since, first_detail=violation.detail)
 
 
-_BOUND_NAMES = ("charge_max_w", "discharge_max_w", "forced_charge_max_w", "forced_discharge_max_w")
+_BOUND_NAMES = ("charge_max_w", "discharge_max_w", "forced_charge_max_w", "forced_discharge_max_w", "export_max_w")
 
 
 def _bounds_to_state(bounds: Bounds) -> dict[str, float | None]:

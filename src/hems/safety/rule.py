@@ -25,10 +25,11 @@ class Tell(Enum):
 
 CANNOT_TELL = Tell.CANNOT_TELL
 
-STOP_FORCED = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0)
+STOP_FORCED = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0, export_max_w=0.0)
 """All operations of the coordinator stop; the inverter's own self-use goes on."""
 NO_FORCED_CHARGE = Bounds(forced_charge_max_w=0.0)
 NO_FORCED_DISCHARGE = Bounds(forced_discharge_max_w=0.0)
+NO_EXPORT = Bounds(export_max_w=0.0)
 STOP_CHARGE = Bounds(charge_max_w=0.0, forced_charge_max_w=0.0)
 STOP_FORCED_AND_CHARGE = STOP_FORCED.intersect(STOP_CHARGE)
 STOP_DISCHARGE = Bounds(discharge_max_w=0.0, forced_discharge_max_w=0.0)

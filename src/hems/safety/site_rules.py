@@ -11,6 +11,7 @@ from hems.domain.readings import InverterFlag, Quality, WorkState
 from hems.domain.safety import Cause
 from hems.safety.rule import (
     CANNOT_TELL,
+    NO_EXPORT,
     NO_FORCED_CHARGE,
     NO_FORCED_DISCHARGE,
     STOP_FORCED,
@@ -141,7 +142,7 @@ SITE_RULES: tuple[Rule, ...] = (
         cause=Cause.METER_LOST,
         when="the meter lost, or grid power unknown",
         why="nobody sees what would be exported",
-        bounds=NO_FORCED_DISCHARGE,
+        bounds=NO_EXPORT,
         check=_meter_lost,
     ),
     Rule(

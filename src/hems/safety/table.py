@@ -42,7 +42,9 @@ def safety_table() -> str:
                 _allowed(rule.bounds.charge_max_w),
                 _allowed(rule.bounds.discharge_max_w),
                 _allowed(min(rule.bounds.charge_max_w, rule.bounds.forced_charge_max_w)),
-                _allowed(min(rule.bounds.discharge_max_w, rule.bounds.forced_discharge_max_w)),
+                _allowed(
+                    min(rule.bounds.discharge_max_w, rule.bounds.forced_discharge_max_w, rule.bounds.export_max_w)
+                ),
                 _export(rule.bounds),
                 "self-use" if mode is Mode.SELF_USE else mode.value.replace("_", " "),
                 "release time" if rule.latches else "at once free",
@@ -69,7 +71,11 @@ def _allowed(bound_w: float) -> str:
 
 
 def _export(bounds: Bounds) -> str:
-    return "PV and battery" if min(bounds.discharge_max_w, bounds.forced_discharge_max_w) > 0 else "PV only"
+    return (
+        "PV and battery"
+        if min(bounds.discharge_max_w, bounds.forced_discharge_max_w, bounds.export_max_w) > 0
+        else "PV only"
+    )
 
 
 if __name__ == "__main__":
