@@ -40,7 +40,7 @@ def parse(body: bytes, day: date) -> PriceSeries | None:
     return None
 
 
-def check(prices: PriceSeries | None, day: date) -> None:
+def assert_usable_or_refused(prices: PriceSeries | None, day: date) -> None:
     """What was accepted lies on the day's grid, in order, once each, within the limits of the market."""
     if prices is None:
         return
@@ -52,13 +52,13 @@ def check(prices: PriceSeries | None, day: date) -> None:
 
 @given(st.binary(max_size=300), st.sampled_from(DAYS))
 def test_any_bytes(body: bytes, day: date) -> None:
-    check(parse(body, day), day)
+    assert_usable_or_refused(parse(body, day), day)
 
 
 @given(JSON, st.sampled_from(DAYS))
 def test_any_json_in_place_of_the_rows(content: object, day: date) -> None:
     for document in (content, {"value": content}, {"value": [content]}):
-        check(parse(json.dumps(document).encode(), day), day)
+        assert_usable_or_refused(parse(json.dumps(document).encode(), day), day)
 
 
 @given(st.data())
@@ -72,7 +72,7 @@ def test_a_good_day_with_fields_gone_wrong(data: st.DataObject) -> None:
             row[field] = data.draw(JSON | st.sampled_from([other[field] for other in ROWS[day][:8]]))
         else:
             row.pop(field, None)
-    check(parse(json.dumps({"value": rows}).encode(), day), day)
+    assert_usable_or_refused(parse(json.dumps({"value": rows}).encode(), day), day)
 
 
 @given(st.data())
@@ -81,7 +81,7 @@ def test_a_good_body_with_bytes_gone_wrong(data: st.DataObject) -> None:
     body = bytearray(json.dumps({"value": ROWS[day][:6]}).encode())
     for _ in range(data.draw(st.integers(1, 5))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    check(parse(bytes(body), day), day)
+    assert_usable_or_refused(parse(bytes(body), day), day)
 
 
 @given(st.sampled_from(DAYS), st.integers(0, 2**32))

@@ -131,7 +131,7 @@ def test_a_past_day_is_not_guessed(run: Callable[..., str], tools: Tools) -> Non
     "text", ["yesterday", "2026-02-30", "1999-12-31", "9999-12-31", "2026-11-25", "2026-W10-1", "20261024"]
 )
 def test_days_that_are_none(text: str, run: Callable[..., str]) -> None:
-    run("--date", text, exit_code=2)
+    assert "quarters" not in run("--date", text, exit_code=2)
 
 
 def test_no_day_is_today() -> None:

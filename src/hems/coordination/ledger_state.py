@@ -128,6 +128,7 @@ def areas_of_line(first_w: float, last_w: float) -> tuple[float, float]:
 
 
 def jsonable(part: Any) -> dict[str, object] | None:
+    """Return a flat part of the ledger as JSON values, times as ISO text; None stays None."""
     if part is None:
         return None
     values = {item.name: getattr(part, item.name) for item in fields(part)}  # flat: no deep copies are needed
