@@ -10,7 +10,7 @@ from hems.composition.tools import Loaded
 from hems.config.battery import explain_window, site_spec
 from hems.coordination.energy_ledger import EnergyLedger, LedgerOptions
 from hems.coordination.master_coordinator import Parts
-from hems.domain.errors import InverterUnreachable, WrongBatteryWindow
+from hems.domain.errors import InverterUnreachable, StorageError, WrongBatteryWindow
 from hems.domain.record import EnergySlot
 from hems.domain.site import Ability, BatteryWindow, ReportedBatteryLimits, SiteSpec
 from hems.planning.self_use import SelfUseHouse
@@ -124,5 +124,11 @@ class Opening:
             discharge_max_w=min(rated_w, discharge_a * voltage_v),
         )
         ledger = EnergyLedger(LedgerOptions(house=house), self._on_quarter)
-        ledger.load(parts.store)
+        try:
+            ledger.load(parts.store)
+        except StorageError as error:
+            # Control needs no ledger, and one that began anew would overwrite what the disk still holds.
+            self._look_again_s = parts.clock.monotonic() + LOOK_AGAIN_S
+            parts.events.add("storage", "error", f"energy and savings are not counted yet: {error}")
+            return
         parts.ledger = ledger

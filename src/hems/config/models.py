@@ -234,7 +234,7 @@ class SafetySettings(Section):
     """How safety stops hold and let go."""
 
     release_after_seconds: Seconds = Field(
-        default=300, ge=0, le=86_400, description="A stop lets go only after its cause has been absent for this long."
+        default=180, ge=0, le=86_400, description="A stop lets go only after its cause has been absent for this long."
     )
     soc_debounce_samples: int = Field(
         default=3, ge=1, le=20, description="Readings in a row that confirm a jump of the state of charge."
@@ -306,11 +306,18 @@ class Configuration(Section):
     debug: DebugSettings = Field(default=DebugSettings(), description="Finding faults.")
 
     _source: SourceMap | None = PrivateAttr(default=None)
+    _secrets: frozenset[str] = PrivateAttr(default=frozenset())
 
-    def remember_source(self, source: SourceMap) -> Self:
-        """Return this configuration, now able to say where its keys stand."""
+    def remember_source(self, source: SourceMap, secrets: frozenset[str] = frozenset()) -> Self:
+        """Return this configuration, now able to say where its keys stand and what of it must not be told."""
         self._source = source
+        self._secrets = secrets
         return self
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What was given as a secret; never to be shown, logged or stored."""
+        return self._secrets
 
     def locate(self, key: str) -> str:
         """Return ``file:line:col: key``, or the key alone where the configuration was not read from a file."""

@@ -308,7 +308,7 @@ class ActionExecutorManager:
         today = local_date(self._clock.now(), self._options.zone).isoformat()
         kept = self._store.get_state(WRITES_KEY)
         if isinstance(kept, dict) and kept.get("day") == today and isinstance(kept.get("count"), int):
-            return today, kept["count"]
+            return today, max(0, kept["count"])
         return today, 0
 
     def _roll_day(self, now: datetime) -> None:

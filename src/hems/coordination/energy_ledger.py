@@ -31,6 +31,7 @@ from hems.coordination.ledger_state import (
     jsonable,
 )
 from hems.coordination.quarter_account import close_quarter
+from hems.domain.errors import StorageError
 from hems.domain.prices import RetailPrice
 from hems.domain.readings import Quality, SiteSnapshot
 from hems.domain.record import EnergySlot
@@ -332,7 +333,13 @@ class EnergyLedger:
         if not self.restore(store.get_state(STATE_KEY)) or self._last is None:
             return
         since = self._quarter.start if self._quarter is not None else floor_to_grid(self._last.at)
-        later = store.energy_between(since, since + _EVER)
+        try:
+            later = store.energy_between(since, since + _EVER)
+        except StorageError as error:
+            _log.warning("energy ledger: the quarters since the last stop cannot be read: %s", error)
+            self._quarter = self._last = None  # which of them are whole is not known: none is finished a second time
+            self._apart = True
+            return
         if not later:
             return
         newest = later[-1]
@@ -353,7 +360,7 @@ class EnergyLedger:
             return False
         try:
             taken = RestoredState(state)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             _log.warning("energy ledger: the stored state cannot be used (%r): beginning anew", error)
             return False
         if taken.capacity_wh != self._house.capacity_wh:

@@ -9,6 +9,7 @@ import structlog
 
 from hems.domain.errors import InverterUnreachable
 from hems.domain.readings import SiteSnapshot
+from hems.domain.secrets import shortened_serial
 from hems.ports.clock import Clock
 from hems.ports.inverter import Inverter, InverterConnector
 
@@ -65,10 +66,8 @@ class EnhancedDataCollector:
 
         Raises: PermanentError: what answered can never work; a person has to act.
         """
-        if self._open_anew:
-            self._open_anew = False
-            await self.close()
-        if self._inverter is None and not await self._open():
+        is_wanted = self._inverter is None or self._open_anew
+        if is_wanted and self._clock.monotonic() >= self._next_open_at and not await self._open():
             return None
         inverter = self._inverter
         if inverter is None:
@@ -76,7 +75,7 @@ class EnhancedDataCollector:
         try:
             snapshot = await inverter.read_snapshot()
         except InverterUnreachable as error:
-            await self._count_failure(error)
+            self._count_failure(error)
             return None
         if self._failures:
             log.info("inverter answers again", after_failures=self._failures)
@@ -95,33 +94,40 @@ class EnhancedDataCollector:
             self._inverter = None
 
     async def _open(self) -> bool:
-        if self._clock.monotonic() < self._next_open_at:
-            return False
+        """Open the inverter; only then is the one held so far let go, for it may still have to be told to stop."""
+        inverter: Inverter | None = None
         try:
-            self._inverter = inverter = await self._connector.open()
+            inverter = await self._connector.open()
             await self._on_opened(inverter)
         except InverterUnreachable as error:
-            await self.close()
+            if inverter is not None:
+                await inverter.close()
             self._failures += 1
             self.last_error = str(error)
             self._next_open_at = self._clock.monotonic() + self._backoff_s
             log.warning("inverter not opened", error=str(error), next_attempt_in_s=self._backoff_s)
             self._backoff_s = min(2 * self._backoff_s, self._options.backoff_max_s)
             return False
+        except BaseException:
+            if inverter is not None:
+                await inverter.close()
+            raise
+        await self.close()
+        self._inverter, self._open_anew = inverter, False
         self._backoff_s = self._options.backoff_first_s
         log.info(
             "inverter opened",
             model=inverter.identity.model,
-            serial_number=inverter.identity.serial_number,
+            serial_number=shortened_serial(inverter.identity.serial_number),
             firmware=inverter.identity.firmware,
             control=inverter.capabilities.control.value,
         )
         return True
 
-    async def _count_failure(self, error: InverterUnreachable) -> None:
+    def _count_failure(self, error: InverterUnreachable) -> None:
         self._failures += 1
         self.last_error = str(error)
         log.warning("inverter did not answer", error=str(error), consecutive=self._failures)
         if self._failures % self._options.reopen_after_failures == 0:
-            await self.close()
+            self._open_anew = True
             self.reconnections += 1

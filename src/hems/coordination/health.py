@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from hems.domain.record import ProcessFigures, SystemState
+from hems.domain.time_grid import require_utc
 from hems.ports.clock import Clock
 from hems.ports.storage import RecordStore
 
@@ -88,7 +90,9 @@ class HealthMonitor:
         kept = self._store.get_state(UPTIME_KEY)
         if isinstance(kept, dict):
             try:
-                return datetime.fromisoformat(kept["first_start_at"]), float(kept["able_s"])
-            except (KeyError, TypeError, ValueError):
+                first, able_s = require_utc(datetime.fromisoformat(kept["first_start_at"])), float(kept["able_s"])
+                if 0.0 <= able_s < math.inf:
+                    return first, able_s
+            except (KeyError, TypeError, ValueError, OverflowError):
                 return self._started_at, 0.0
         return self._started_at, 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 from hems.domain.prices import PriceOrigin, RetailPrice
 from hems.domain.time_grid import require_utc
@@ -13,6 +13,9 @@ from hems.planning.self_use import SelfUseHouse
 
 STATE_FORMAT = 1
 SECONDS_PER_HOUR = 3600.0
+
+LARGEST = 1e12
+"""No sum of a house comes near: a lifetime of ten kilowatts is 1e10 Wh."""
 
 ENOUGH_CONVERTED_WH = 2000.0
 """Below this the losses of a few watts drown in the meters' steps, and the stated efficiency holds."""
@@ -141,7 +144,7 @@ class RestoredState:
     def __init__(self, state: object) -> None:
         if not isinstance(state, Mapping) or state["format"] != STATE_FORMAT:
             raise ValueError("another format")
-        self.capacity_wh = float(state["capacity_wh"])
+        self.capacity_wh = _known(state["capacity_wh"])
         self.last: Point | None = _part(Point, state["last"])
         self.last_soc_pct = _number(state["last_soc_pct"])
         self.soc_before_gap = _number(state["soc_before_gap"])
@@ -155,8 +158,8 @@ class RestoredState:
         for stored in state["prices"]:
             price = RetailPrice(
                 start=require_utc(datetime.fromisoformat(stored["start"])),
-                import_per_kwh=float(stored["import_per_kwh"]),
-                export_per_kwh=float(stored["export_per_kwh"]),
+                import_per_kwh=_known(stored["import_per_kwh"]),
+                export_per_kwh=_known(stored["export_per_kwh"]),
                 origin=PriceOrigin(stored["origin"]),
             )
             self.prices[price.start] = price
@@ -166,8 +169,24 @@ def _number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, found {value!r}")
+        raise TypeError(f"expected a number, found {value!r:.60}")
+    if not abs(value) < LARGEST:  # also refuses NaN
+        raise ValueError(f"{value!r:.60} is no figure of a house")
     return float(value)
+
+
+def _known(value: object) -> float:
+    number = _number(value)
+    if number is None:
+        raise ValueError("a figure is missing")
+    return number
+
+
+def _moment(text: str) -> datetime:
+    moment = require_utc(datetime.fromisoformat(text))
+    if not 2000 <= moment.year < 3000:
+        raise ValueError(f"{text!r:.60} is no moment of a house")
+    return moment
 
 
 def _part(cls: type[Any], data: object) -> Any:
@@ -175,10 +194,11 @@ def _part(cls: type[Any], data: object) -> Any:
         return None
     if not isinstance(data, Mapping):
         raise TypeError(f"expected a {cls.__name__}, found {data!r:.60}")
-    values = {
-        field.name: require_utc(datetime.fromisoformat(data[field.name]))
-        if field.name in {"at", "start"}
-        else _number(data[field.name])
-        for field in fields(cls)
-    }
-    return cls(**values)
+    return cls(**{name: _READ_AS[hint](data[name]) for name, hint in get_type_hints(cls).items()})
+
+
+_READ_AS: Mapping[Any, Callable[[Any], Any]] = {
+    datetime: _moment,
+    float: _known,
+    float | None: _number,
+}

@@ -150,7 +150,10 @@ class MasterCoordinator:
         except StorageError as error:
             log.error("state not saved", error=str(error))
         self._show(news=True)
-        self.parts.store.flush()
+        try:
+            self.parts.store.flush()
+        except StorageError as error:
+            log.error("the last records are not on disk", error=str(error))
 
     def _show(self, *, news: bool) -> None:
         """Show the state; whatever is wrong with showing must neither stop the control nor the way back to self-use."""

@@ -13,6 +13,7 @@ from hems.domain.decision import Decision, ScoreResult
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord, EventRecord
 from hems.domain.safety import SafetyEnvelope
+from hems.domain.secrets import shortened_serial
 from hems.domain.site import InverterIdentity
 from hems.ports.inverter import Inverter
 
@@ -208,7 +209,7 @@ def _identity(identity: InverterIdentity | None) -> Json:
     return {
         "family": identity.family if identity is not None else None,
         "model": identity.model if identity is not None else None,
-        "serial_number": identity.serial_number if identity is not None else None,
+        "serial_number": shortened_serial(identity.serial_number) if identity is not None else None,
         "firmware": identity.firmware if identity is not None else None,
     }
 

@@ -140,6 +140,7 @@ class Battery:
         soc_pct: float,
         temperature_c: float = 22.0,
         idle_w: float = 30.0,
+        protects: bool = True,
     ) -> None:
         if capacity_wh <= 0 or not 0 <= soc_pct <= 100:
             raise ValueError(
@@ -148,6 +149,7 @@ class Battery:
         self.spec = spec
         self.capacity_wh = capacity_wh
         self.idle_w = idle_w
+        self.protects = protects
         self.stored_wh = capacity_wh * soc_pct / 100.0
         self.temperature_c = temperature_c
         self.modules = spec.modules(capacity_wh)
@@ -247,6 +249,9 @@ class Battery:
             charge = 0.0
         elif soc_pct <= 0.01:
             discharge = 0.0
+        if not self.protects:
+            self.charge_limit_a, self.discharge_limit_a, self.alarm_bits = charge, discharge, 0
+            return
         if celsius < 10.0 or celsius > 45.0:
             charge *= _charge_share(celsius, self.spec)
             discharge *= _discharge_share(celsius, self.spec)

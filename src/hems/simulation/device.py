@@ -100,6 +100,8 @@ class Device(ABC):
         self.clock = DeviceClock(start, options)
         self.shown = self.clock.read(start)
         self.conditions = Conditions()
+        self.seen = (self.shown, 0.0, True)
+        """Own clock, SoC [%] and whether the meter answers, as of the latest order."""
         self.controller = Controller(model.rated_w, options.priority)
         self.writes = 0
         self.bank = self._make_bank()
@@ -155,7 +157,8 @@ class Device(ABC):
             self.effective = self._decode()
         battery = self.house.battery
         soc_pct = 0.0 if battery is None else battery.soc_pct
-        return self.controller.order(self.effective, self.shown, soc_pct, not self.conditions.meter_lost)
+        self.seen = (self.shown, soc_pct, not self.conditions.meter_lost)
+        return self.controller.order(self.effective, *self.seen)
 
     def after_step(self, now: datetime) -> None:
         """Take note of what the house did until ``now``."""

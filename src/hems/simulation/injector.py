@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,6 +70,7 @@ class Injector:
         self._was_active: set[int] = set()
         self._next_overwrite_s: dict[int, float] = {}
         self._elapsed_s = 0.0
+        self._at_peace_from_s = self._at_peace_until_s = 0.0
         self.silent = False
         self._effects: dict[str, Callable[[Fault, Conditions], None]] = {
             "stale": lambda _fault, now: setattr(now, "values_frozen", True),
@@ -93,12 +95,13 @@ class Injector:
 
     def next_edge_s(self, elapsed_s: float) -> float | None:
         """Return when a fault next begins or ends, or None."""
-        return next((edge for edge in self._edges if edge > elapsed_s), None)
+        index = bisect_right(self._edges, elapsed_s)
+        return self._edges[index] if index < len(self._edges) else None
 
     def apply(self, elapsed_s: float) -> None:
         """Make true of house and device what holds ``elapsed_s`` after the start, and nothing else."""
         self._elapsed_s = elapsed_s
-        if not self._faults:
+        if not self._faults or self._at_peace_from_s <= elapsed_s < self._at_peace_until_s:
             return
         conditions = self._device.conditions = Conditions()
         house, battery = self._house, self._house.battery
@@ -119,6 +122,9 @@ class Injector:
                 effect = self._effects.get(fault.kind.name)
                 if effect is not None:
                     effect(fault, conditions)
+        if not self._was_active:  # nothing to do before the next edge
+            edge_s = self.next_edge_s(elapsed_s)
+            self._at_peace_from_s, self._at_peace_until_s = elapsed_s, float("inf") if edge_s is None else edge_s
 
     def _on_edge(self, fault: Fault, index: int, began: bool, ended: bool, active: bool) -> None:
         device = self._device

@@ -119,7 +119,7 @@ class PriceServer:
             writer.close()
 
     async def _answer(self, words: list[str], writer: asyncio.StreamWriter) -> None:
-        status, body, headers = self._respond(words)
+        status, body, headers = self.respond(words)
         lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Content-Length: {len(body)}", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | headers).items()]
         if PriceFault.SLOW in self.faults:
@@ -134,7 +134,8 @@ class PriceServer:
             writer.write(body)
         await writer.drain()
 
-    def _respond(self, words: list[str]) -> tuple[HTTPStatus, bytes, dict[str, str]]:
+    def respond(self, words: list[str]) -> tuple[HTTPStatus, bytes, dict[str, str]]:
+        """Return status, body and headers that answer a request line's ``words``: method, target, version."""
         if len(words) != 3 or words[0] != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, _error("MethodNotAllowed", "only GET is served"), {}
         if PriceFault.RATE_LIMITED in self.faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from hems.simulation.es_device import EsDevice
 from hems.simulation.et_blocks import METER, RUNNING
 from hems.simulation.et_device import EtDevice
 from hems.simulation.faults import Fault, parse_fault
-from hems.simulation.house import Flow, House, HouseSpec
+from hems.simulation.house import Flow, House, HouseSpec, Order
 from hems.simulation.injector import ALL_WELL, Injector
 from hems.simulation.models import DEFAULT_MODEL, MODELS, Family, InverterModel
 from hems.simulation.profiles import Profile, Site, as_profile, household, solar
@@ -54,6 +55,13 @@ class SimulatorOptions:
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
     site: Site = field(default_factory=Site)
+    bms_protects: bool = True
+    """False: a battery that takes and gives current whatever its temperature and voltage, so that nothing but the
+    coordinator protects it."""
+
+
+StepObserver = Callable[["SimulatedInverter", Order, float], None]
+"""Told after each step what the house was ordered to do in it, and its length [s]."""
 
 
 class SimulatedInverter:
@@ -85,6 +93,7 @@ class SimulatedInverter:
         texts = (*find_scenario(options.scenario).faults, *options.faults)
         self.faults = tuple(parse_fault(fault) if isinstance(fault, str) else fault for fault in texts)
         self._injector = Injector(self.faults, self.device, self.house, options.seed)
+        self.observer: StepObserver | None = None
         # One millisecond of the house, so that the first reading shows it running instead of zeros.
         self._injector.apply(0.0)
         self.house.step(start, 1e-3, self.device.order(start))
@@ -113,10 +122,13 @@ class SimulatedInverter:
     def _step(self, step: timedelta) -> None:
         device = self.device
         self._injector.apply((self.now - self.start).total_seconds())
-        self.house.step(self.now, step.total_seconds(), device.order(self.now))
+        order, step_s = device.order(self.now), step.total_seconds()
+        self.house.step(self.now, step_s, order)
         self.now += step
         device.after_step(self.now)
         self._injector.apply((self.now - self.start).total_seconds())
+        if self.observer is not None:
+            self.observer(self, order, step_s)
 
     def exchange_pdu(self, pdu: bytes) -> bytes | None:
         """Return the reply PDU (function code and data) to ``pdu``; None is silence."""
@@ -183,6 +195,11 @@ class SimulatedInverter:
         return reply if reply is not None and reply[0] == wire.READ else None
 
     @property
+    def silent(self) -> bool:
+        """Whether the communication module is deaf and dumb at this moment."""
+        return self._injector.silent
+
+    @property
     def flow(self) -> Flow:
         """Powers of the last step [W]; + delivers to the house."""
         return self.house.flow
@@ -233,4 +250,5 @@ def _build_battery(options: SimulatorOptions, model: InverterModel) -> Battery |
         capacity_wh=spec.capacity_default_wh if options.capacity_wh is None else options.capacity_wh,
         soc_pct=soc_pct,
         temperature_c=scenario.ambient_c + 4.0 if scenario.battery_c is None else scenario.battery_c,
+        protects=options.bms_protects,
     )

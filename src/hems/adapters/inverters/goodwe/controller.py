@@ -41,6 +41,10 @@ _NEVER_PUT_BACK = frozenset({Field.EMS, Field.FAST_CHARGE})
 """A saved forced mode is somebody's leftover, not the owner's wish."""
 
 
+UNSEEN_ATTEMPTS = 3
+"""How often self-use is written while nothing can be read: a lost frame is made good, and flash is not worn."""
+
+
 class Controller:
     """The one writer of one inverter."""
 
@@ -62,6 +66,9 @@ class Controller:
         self._platform_745 = platform_745
         self._lock = asyncio.Lock()
         self._placing = Placing(access, clock)
+        self._forced_by_us: tuple[Image, Target] | None = None
+        """What was read before the latest forced mode, and what was then written."""
+        self._unseen_attempts_left = UNSEEN_ATTEMPTS
 
     async def read_state(self) -> ControlState:
         """Return what the control registers say.
@@ -118,7 +125,13 @@ class Controller:
 
     async def _apply(self, command: Command, purpose: WritePurpose, before: int) -> CommandResult:
         self._load_owner(purpose)
-        image = await self._access.read_image()
+        try:
+            image = await self._access.read_image()
+        except BusError as error:
+            if command.mode is Mode.SELF_USE:
+                await self._end_unseen(error)
+            raise
+        self._unseen_attempts_left = UNSEEN_ATTEMPTS
         situation = await self._situation(image, command)
         target = target_for(command, situation, self._forced)
         detail = _left_over(command, situation)
@@ -126,6 +139,7 @@ class Controller:
         if not changes:
             return AlreadySo(detail=detail)
         self._keep_owner(changes, image, purpose)
+        self._forced_by_us = None if command.mode is Mode.SELF_USE else (image, target)
         outcome = await self._placing.put(image, target)
         writes = self._access.frames_written - before
         if outcome.refused:
@@ -147,6 +161,7 @@ class Controller:
                 remarks.append(f"the owner's saved settings cannot be used: {error}")
             image, unread = await self._read_what_answers()
             if not image:
+                await self._end_unseen("; ".join(unread))
                 return Unreachable(detail="; ".join(["no control register can be read", *unread, *remarks]))
             target = self._restore_target(image, user_settings=user_settings)
             outcome = await self._placing.put(image, target, go_on=True)
@@ -159,6 +174,19 @@ class Controller:
             remarks += self._let_go(image, user_settings=user_settings)
             detail = "; ".join(remarks)
             return Applied(writes=writes, detail=detail) if outcome.written else AlreadySo(detail=detail)
+
+    async def _end_unseen(self, why: object) -> None:
+        """End our own forced mode although nothing can be read: what we wrote is known, and may still be heard."""
+        if self._forced_by_us is None or self._unseen_attempts_left <= 0:
+            return
+        self._unseen_attempts_left -= 1
+        logger.warning("ending a forced mode without being able to read (%s)", why)
+        before, written = self._forced_by_us
+        image = {**before, **written}
+        situation = Situation(
+            image=image, owner=self._owners(image), rated_power_w=self._rated_power_w, now=self._clock.now()
+        )
+        await self._placing.put_unseen(image, undisturbed(situation))
 
     async def _read_what_answers(self) -> tuple[dict[Field, bytes], list[str]]:
         """Return every control field that can be read, and a sentence for each that cannot."""
@@ -180,12 +208,17 @@ class Controller:
         return image, unread
 
     def _restore_target(self, image: Image, *, user_settings: bool) -> Target:
-        owner = self._owner.touched
+        owner = self._owners(image)
         situation = Situation(image=image, owner=owner, rated_power_w=self._rated_power_w, now=self._clock.now())
         target = undisturbed(situation)
         if user_settings:
             target |= {name: owner[name] for name in OWNERS_OWN if name in owner and name in image}
         return target
+
+    def _owners(self, image: Image) -> Image:
+        """Return the owner's values that fit their places: one of another length would run into its neighbours."""
+        kept = self._owner.touched
+        return {name: value for name, value in kept.items() if name not in image or len(image[name]) == len(value)}
 
     def _let_go(self, image: Image, *, user_settings: bool) -> list[str]:
         """Let the save go where all of it is back, and say what could not be known."""
@@ -260,7 +293,7 @@ class Controller:
             clock = await self._access.read_naive_clock()
         return Situation(
             image=image,
-            owner=self._owner.touched,
+            owner=self._owners(image),
             rated_power_w=self._rated_power_w,
             now=self._clock.now(),
             soc_pct=soc,

@@ -81,10 +81,7 @@ class Placing:
     async def put(self, image: Image, target: Target, *, go_on: bool = False) -> Outcome:
         """Write what differs, in an order that never has two things forced at once, and read it back."""
         outcome = Outcome()
-        steps = sorted(
-            ((name, value) for name, value in target.items() if self.differs(image, name, value)),
-            key=lambda step: _stage(*step),
-        )
+        steps = self._steps(image, target)
         for name, value in steps:
             self._written_s[name] = self._clock.monotonic()
             self._unproven.add(name)
@@ -99,6 +96,24 @@ class Placing:
         outcome.unconfirmed = await self._unconfirmed(expected)
         self._unproven -= expected.keys() - set(outcome.unconfirmed)
         return outcome
+
+    def _steps(self, image: Image, target: Target) -> list[tuple[Field, bytes]]:
+        """Return what has to be written, in order."""
+        differing = ((name, value) for name, value in target.items() if self.differs(image, name, value))
+        return sorted(differing, key=lambda step: _stage(*step))
+
+    async def put_unseen(self, image: Image, target: Target) -> None:
+        """Write what differs from ``image``, the last that was seen, though nothing can be read back.
+
+        A line that garbles or loses every answer may still carry every question.
+        """
+        for name, value in self._steps(image, target):
+            self._written_s[name] = self._clock.monotonic()
+            self._unproven.add(name)
+            try:
+                await self._access.write_field(name, value)
+            except BusError as error:
+                logger.warning("written without an answer: %s: %s", name.value, error)
 
     async def _unconfirmed(self, expected: Target) -> tuple[Field, ...]:
         """Return the fields that still do not hold what was written, after all tries of reading back."""
