@@ -7,13 +7,15 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import structlog
 
-from hems.adapters.logging_setup import LOG_FILE_NAME, LoggingOptions, configure_logging
+from hems.adapters.clock import SystemClock
+from hems.adapters.logging_setup import LOG_FILE_NAME, LoggingOptions, configure_logging, tell_error
 from hems.domain.errors import StorageError
 
 
@@ -115,17 +117,65 @@ def test_inherited_journal_variable_of_another_stream_is_not_believed(tmp_path: 
     assert "in a shell" in stream.getvalue()
 
 
-def test_files_of_keep_days_are_kept(tmp_path: Path) -> None:
-    for day in range(10, 20):
-        (tmp_path / f"{LOG_FILE_NAME}.2026-11-{day}").write_text("old\n")
+def dated_files(directory: Path, ages_days: Iterable[int]) -> set[str]:
+    """Make log files of so many days ago; return their names."""
+    today = SystemClock().now().astimezone().date()
+    names = {f"{LOG_FILE_NAME}.{today - timedelta(days=age)}" for age in ages_days}
+    for name in names:
+        (directory / name).write_text("old\n")
+    return names
+
+
+def test_files_go_by_their_age_and_not_by_their_number(tmp_path: Path) -> None:
+    kept = dated_files(tmp_path, (2, 5, 7))
+    gone = dated_files(tmp_path, (8, 15, 400))
+    (tmp_path / f"{LOG_FILE_NAME}.mine").write_text("somebody's own\n")
+    close = configure_logging(LoggingOptions(directory=tmp_path, console=False), environment={})
+    close()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == kept | {LOG_FILE_NAME, f"{LOG_FILE_NAME}.mine"}, "at the start: the house may have been off for long"
+    assert gone.isdisjoint(left)
+
+
+def test_the_old_go_at_midnight_too_and_the_day_before_is_kept(tmp_path: Path) -> None:
     close = configure_logging(LoggingOptions(directory=tmp_path, keep_days=3, console=False), environment={})
+    kept = dated_files(tmp_path, (2, 3))
+    dated_files(tmp_path, (4, 5))
     (handler,) = [item for item in logging.getLogger().handlers if hasattr(item, "doRollover")]
     structlog.get_logger().info("before midnight")
     handler.doRollover()
     structlog.get_logger().info("after midnight")
     close()
     assert [record["event"] for record in records(tmp_path)] == ["after midnight"]
-    assert len(list(tmp_path.glob(f"{LOG_FILE_NAME}.*"))) == 3
+    earlier = [path for path in tmp_path.glob(f"{LOG_FILE_NAME}.*") if path.name not in kept]
+    assert [path.read_text().count("before midnight") for path in earlier] == [1]
+    assert kept < {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_file_is_closed_to_others_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    former = os.umask(umask)
+    try:
+        close = configure_logging(LoggingOptions(directory=tmp_path / "logs", console=False), environment={})
+        (handler,) = [item for item in logging.getLogger().handlers if hasattr(item, "doRollover")]
+        structlog.get_logger().info("before midnight")
+        handler.doRollover()
+        close()
+    finally:
+        os.umask(former)
+    assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o750
+    files = list((tmp_path / "logs").iterdir())
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+
+
+def test_an_error_of_a_command_is_one_for_the_journal_on_every_line(tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("w+", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        tell_error("two\nfaults", stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+        tell_error("in a shell", stream, {})
+        stream.seek(0)
+        assert stream.read() == "<3>two\n<3>faults\nin a shell\n"
 
 
 def test_configuring_again_replaces_the_former(tmp_path: Path) -> None:
@@ -154,4 +204,4 @@ def test_full_disk_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[st
     close()
     assert len(errors) == 1
     assert "logs are not being kept" in errors[0]
-    assert "No space left on device" in errors[0]
+    assert errors[0].endswith("No space left on device. Make room on the disk")

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from io import TextIOWrapper
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from hems.adapters.clock import SystemClock
+from hems.adapters.storage.disk import FILE_MODE, make_directory, why_refused
 from hems.domain.errors import StorageError
+from hems.domain.secrets import Redactor
 
 LOG_FILE_NAME = "master_coordinator.log"
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 # Libraries that tell of every exchange at INFO: their warnings are ours, their chatter only while debugging.
 _CHATTY = ("httpx2", "httpcore2", "goodwe", "asyncio")
@@ -36,6 +46,8 @@ class LoggingOptions:
     keep_days: int = 7
     debug: bool = False
     console: bool = True
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What no line may hold; users and passwords in addresses are hidden in any case."""
 
 
 def configure_logging(
@@ -48,9 +60,9 @@ def configure_logging(
     """
     stream = sys.stderr if stream is None else stream
     to_journal = _is_journal(stream, os.environ if environment is None else environment)
-    handlers: list[logging.Handler] = [_open_file(options)]
+    handlers: list[logging.Handler] = [_open_file(options, _Complaint(stream, to_journal=to_journal))]
     if options.console or to_journal:
-        handlers.append(_console_handler(stream, to_journal=to_journal))
+        handlers.append(_console_handler(stream, options.secrets, to_journal=to_journal))
     level = logging.DEBUG if options.debug else logging.INFO
     root = logging.getLogger()
     _close(root, [handler for handler in root.handlers if isinstance(handler, _DailyFile | _Console)])
@@ -72,11 +84,33 @@ def configure_logging(
     return lambda: _close(root, handlers)
 
 
+class _Complaint:
+    """Says to the person or the journal what the log file itself cannot take."""
+
+    def __init__(self, stream: TextIO, *, to_journal: bool) -> None:
+        self._stream = stream
+        self._prefix = f"<{_JOURNAL_PRIORITY['warning']}>" if to_journal else ""
+
+    def tell(self, text: str) -> None:
+        """Write one line."""
+        self._stream.write(f"{self._prefix}{text}\n")
+        self._stream.flush()
+
+
 class _DailyFile(TimedRotatingFileHandler):
-    """A log file that changes at midnight; a full disk is told once, not once a line."""
+    """A log file that changes at midnight and goes after ``keep_days`` days; a full disk is told once, not once a line.
+
+    The stdlib's handler counts files: of a service that ran one day a week it would keep seven weeks.
+    """
 
     _is_complaining = False
     _failed = False
+
+    def __init__(self, path: Path, keep_days: int, complaint: _Complaint) -> None:
+        self._keep_days = keep_days
+        self._complaint = complaint
+        super().__init__(path, when="midnight", backupCount=keep_days, encoding="utf-8")
+        self._remove_old()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -91,37 +125,66 @@ class _DailyFile(TimedRotatingFileHandler):
         if not isinstance(error, OSError):
             super().handleError(record)
         elif not self._is_complaining:
-            sys.stderr.write(f"logs are not being kept: {self.baseFilename}: {error.strerror}; is the disk full?\n")
+            self._complaint.tell(f"logs are not being kept: {self.baseFilename}: {why_refused(error)}")
+
+    def getFilesToDelete(self) -> list[str]:  # noqa: N802  stdlib's name
+        """Return the files of days that are older than is kept; a file with another name is somebody's own."""
+        oldest = SystemClock().now().astimezone().date() - timedelta(days=self._keep_days)
+        current = Path(self.baseFilename)
+        dated = (
+            (path, path.name.removeprefix(f"{current.name}.")) for path in current.parent.glob(f"{current.name}.*")
+        )
+        return [str(path) for path, day in dated if _DAY.fullmatch(day) and day < oldest.isoformat()]
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, closed to others whatever the umask."""
+
+        def closed_to_others(path: str, flags: int) -> int:
+            descriptor = os.open(path, flags, FILE_MODE)
+            with suppress(OSError):  # somebody else's file keeps its mode
+                os.fchmod(descriptor, FILE_MODE)
+            return descriptor
+
+        return cast(
+            "TextIOWrapper",
+            open(self.baseFilename, self.mode, encoding=self.encoding, opener=closed_to_others),
+        )
+
+    def _remove_old(self) -> None:
+        for name in self.getFilesToDelete():
+            with suppress(OSError):  # what cannot be removed today is tried again tomorrow
+                Path(name).unlink()
 
 
 class _Console(logging.StreamHandler[TextIO]):
     """The readable lines."""
 
 
-def _open_file(options: LoggingOptions) -> logging.Handler:
+def _open_file(options: LoggingOptions, complaint: _Complaint) -> logging.Handler:
     path = options.directory / LOG_FILE_NAME
     try:
-        options.directory.mkdir(parents=True, exist_ok=True)
-        handler = _DailyFile(path, when="midnight", backupCount=options.keep_days, encoding="utf-8")
+        make_directory(options.directory)
+        handler = _DailyFile(path, options.keep_days, complaint)
     except OSError as error:
         raise StorageError(
-            f"logs cannot be kept at {path}: {error.strerror}; make it writable for this user, or set "
-            "logging.directory to a directory that is"
+            f"logs cannot be kept at {path}: {why_refused(error)}, or set logging.directory to another place"
         ) from error
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared_processors(),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Without local variables: a frame's holds whole configurations, passwords among them.
+                structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
                 structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                _hiding(options.secrets),
             ],
         )
     )
     return handler
 
 
-def _console_handler(stream: TextIO, *, to_journal: bool) -> logging.Handler:
+def _console_handler(stream: TextIO, secrets: frozenset[str], *, to_journal: bool) -> logging.Handler:
     handler = _Console(stream)
     last: list[Processor] = (
         [structlog.processors.format_exc_info, _journal_line]
@@ -135,10 +198,16 @@ def _console_handler(stream: TextIO, *, to_journal: bool) -> logging.Handler:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared_processors(),
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _hiding(secrets)],
         )
     )
     return handler
+
+
+def _hiding(secrets: frozenset[str]) -> Processor:
+    """Return the last step of a line: the whole of it, libraries' words and tracebacks too, without secrets."""
+    redact = Redactor(secrets)
+    return cast("Processor", lambda _logger, _name, line: redact(line))
 
 
 def _shared_processors() -> list[Processor]:
@@ -178,6 +247,15 @@ def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def tell_error(text: str, stream: TextIO | None = None, environment: Mapping[str, str] | None = None) -> None:
+    """Say why a command ends, on stderr; the journal takes every line for the error that it is."""
+    stream = sys.stderr if stream is None else stream
+    to_journal = _is_journal(stream, os.environ if environment is None else environment)
+    prefix = f"<{_JOURNAL_PRIORITY['error']}>" if to_journal else ""
+    stream.writelines(f"{prefix}{line}\n" for line in text.splitlines())
+    stream.flush()
 
 
 def _close(root: logging.Logger, handlers: list[logging.Handler]) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from hems.cli.exit_codes import ExitCode
 from hems.cli.quiet_logs import logs_beside_the_output
+
+Document = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,13 +45,27 @@ def register(app: typer.Typer) -> None:
 
 
 def run_coordinator(config: Path | None, *, live: bool | None) -> int:
-    """Run until SIGINT or SIGTERM; return the exit code."""
+    """Run until SIGINT, SIGTERM or SIGHUP; return the exit code.
+
+    Raises: HemsError: it refuses to start, or a person has to act; journal, service manager and ``--status`` say why.
+    """
+    from hems.composition.refusal import tell_refusal
+    from hems.domain.errors import HemsError
+
+    os.umask(0o027)  # what the service writes tells of a household: not for every user of the machine
+    faulthandler.enable()  # where the watchdog or a crash ends the process, the journal shows what each thread did
+    try:
+        return _run(config, live=live)
+    except HemsError as error:
+        tell_refusal(config, error)
+        raise
+
+
+def _run(config: Path | None, *, live: bool | None) -> int:
     from hems.adapters.logging_setup import LoggingOptions, configure_logging
-    from hems.adapters.storage.state_file import read_current_state
     from hems.composition.service import run_service
     from hems.composition.tools import load
 
-    os.umask(0o027)  # what the service writes tells of a household: not for every user of the machine
     loaded = load(config)
     show_live = sys.stdout.isatty() if live is None else live
     close_logs = configure_logging(
@@ -56,6 +74,7 @@ def run_coordinator(config: Path | None, *, live: bool | None) -> int:
             keep_days=loaded.settings.logging.keep_days,
             debug=loaded.settings.debug.enabled,
             console=not show_live,
+            secrets=loaded.settings.secrets,
         )
     )
     try:
@@ -63,12 +82,11 @@ def run_coordinator(config: Path | None, *, live: bool | None) -> int:
             from hems.cli.live import LiveScreen
 
             with LiveScreen(loaded.zone) as screen:
-                asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show)))
+                record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show)))
         else:
-            asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop)))
+            record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop)))
     finally:
         close_logs()
-    record = read_current_state(loaded.data).status or {}
     print(farewell(record))
     return ExitCode.OK if is_back_in_self_use(record) else ExitCode.FAILED
 
@@ -91,8 +109,11 @@ def farewell(document: dict[str, Any]) -> str:
     )
 
 
-async def _until_signalled(work: Callable[[asyncio.Event], Any]) -> None:
-    """Run ``work`` until a first signal asks it to stop; a second one ends the program at once."""
+async def _until_signalled(work: Callable[[asyncio.Event], Awaitable[Document]]) -> Document:
+    """Run ``work`` until a first signal asks it to stop; a second one ends the program at once.
+
+    A terminal that is closed (SIGHUP) asks for the same stop, but its second signal, which shells send, ends nothing.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -104,7 +125,14 @@ async def _until_signalled(work: Callable[[asyncio.Event], Any]) -> None:
 
     for number in signals:
         loop.add_signal_handler(number, ask_to_stop)
-    await work(stop)
+
+    def terminal_has_gone(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # not the loop's handler: the second one may come when the loop is closed
+        loop.call_soon_threadsafe(stop.set)
+
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked to be left alone
+        signal.signal(signal.SIGHUP, terminal_has_gone)
+    return await work(stop)
 
 
 def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hems.cli.exit_codes import ExitCode
+from hems.cli.after_stop import code_of, sentence_of
 from hems.cli.quiet_logs import logs_beside_the_output
-from hems.domain.command import AlreadySo, Applied, CommandResult, NotConfirmed, Rejected, Unreachable
 
 
 def register(app: typer.Typer) -> None:
@@ -30,27 +29,5 @@ def register(app: typer.Typer) -> None:
 
         with logs_beside_the_output():
             result = asyncio.run(restore_inverter(config, host=host, port=port, progress=typer.echo))
-        typer.echo(_sentence(result))
-        raise typer.Exit(_code(result))
-
-
-def _sentence(result: CommandResult) -> str:
-    match result:
-        case Applied(writes=writes):
-            return f"The inverter is in self-use ({writes} register writes, read back)."
-        case AlreadySo():
-            return "The inverter was in self-use already; nothing was written."
-        case NotConfirmed(detail=detail) | Rejected(detail=detail):
-            return f"Self-use could not be confirmed: {detail}. Try again, or set the mode in the vendor's app."
-        case Unreachable(detail=detail):
-            return f"The inverter did not answer: {detail}"
-
-
-def _code(result: CommandResult) -> ExitCode:
-    match result:
-        case Applied() | AlreadySo():
-            return ExitCode.OK
-        case Unreachable():
-            return ExitCode.UNREACHABLE
-        case _:
-            return ExitCode.FAILED
+        typer.echo(sentence_of(result))
+        raise typer.Exit(code_of(result))

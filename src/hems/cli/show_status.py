@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hems.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from hems.composition.status_file import FoundStatus
 
 SCHEMA_SHOWN = 1
 """The layout of the record that the view draws; a record of another version is not guessed at."""
 
 RUNNING = {True: "is running", False: "is NOT running"}
+
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What reading a record raises that has a part of another shape than the service writes."""
 
 MAY_STILL = {
     "charge": "charge",
@@ -29,7 +35,10 @@ def show_status(config: Path | None, *, as_json: bool) -> int:
     from hems.composition.status_file import read_status
 
     found = read_status(config)
-    warning = warning_of(found.document) if found.is_running is False else None
+    warning = _warning_or_doubt(found.document) if found.is_running is False else None
+    refused = found.document.get("refused")
+    if refused is not None and not as_json:
+        print(f"The service refused to start at {refused['at']}: {refused['message']}")
     if as_json:
         if warning is not None:
             found.document["warning"] = warning
@@ -41,18 +50,32 @@ def show_status(config: Path | None, *, as_json: bool) -> int:
         state = RUNNING[bool(found.is_running)]
         print(f"The Master Coordinator {state}. Its last record is of another version: see --json, or restart it.")
     else:
-        from rich.console import Console
-
-        from hems.cli.status_details import status_details
-        from hems.cli.status_view import status_view
-
         if found.is_running is False:
             print("The Master Coordinator is NOT running.", *filter(None, [warning]))
             print("This is its last record:")
-        console = Console()
+        _draw(found)
+    return ExitCode.OK if found.is_running else ExitCode.NOT_RUNNING
+
+
+def _draw(found: FoundStatus) -> None:
+    from rich.console import Console
+
+    from hems.cli.status_details import status_details
+    from hems.cli.status_view import status_view
+
+    console = Console()
+    try:
         console.print(status_view(found.document, found.zone, age_s=_age_s(found.document)))
         console.print(status_details(found.document, found.zone))
-    return ExitCode.OK if found.is_running else ExitCode.NOT_RUNNING
+    except _MISSHAPEN as error:
+        print(f"The record is damaged ({type(error).__name__}: {error!s:.80}): see --json, or restart the service.")
+
+
+def _warning_or_doubt(document: dict[str, Any]) -> str | None:
+    try:
+        return warning_of(document)
+    except _MISSHAPEN:
+        return "Its record is damaged: what the inverter does now is not known. Make sure with `hems restore`."
 
 
 def warning_of(document: dict[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from hems.ports.inverter import Inverter
 
 log = structlog.get_logger(__name__)
 
-PRICES_TOLD_EVERY_S = 300.0
+PRICES_TOLD_EVERY_S = 900.0
 PRICES_AHEAD = timedelta(hours=24)
 
 
@@ -37,14 +37,18 @@ class Household:
         around: Surroundings,
         on_cycle: Callable[[Household], None] | None = None,
         refresh_s: float | None = None,
+        on_progress: Callable[[Household], None] | None = None,
     ) -> None:
         """``on_cycle`` is called after every cycle, for a live screen or an observer.
+
+        ``on_progress`` is called before anything is shown: what cannot be shown is no standstill.
 
         The status file is renewed with every news and, where somebody may read it, every ``refresh_s`` seconds.
         """
         self._loaded = loaded
         self._around = around
         self._on_cycle = on_cycle
+        self._on_progress = on_progress
         self._opening = Opening(loaded, self._on_quarter)
         self._refresh_s = refresh_s
         self._next_refresh_s = around.clock.monotonic()
@@ -60,6 +64,7 @@ class Household:
         self.coordinator = MasterCoordinator(parts, coordinator_options_of(settings), self._after_cycle)
         if store.notice is not None:
             events.add("storage", "error", store.notice)
+        self._tell_of_disk()
 
     async def _on_opened(self, inverter: Inverter) -> None:
         await self._opening.take(inverter, self.coordinator.parts)
@@ -80,8 +85,11 @@ class Household:
         self._figures.invalidate()
 
     def _after_cycle(self, coordinator: MasterCoordinator, news: bool) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self)
         now = self._around.clock.now()
         elapsed_s = self._around.clock.monotonic()
+        self._tell_of_disk()
         self._tell_ledger_prices(now)
         if self._opening.should_look_again(elapsed_s):
             self.collector.open_anew()
@@ -91,6 +99,10 @@ class Household:
             self._prune(now)
         if self._on_cycle is not None:
             self._on_cycle(self)
+
+    def _tell_of_disk(self) -> None:
+        for told in (*self._around.store.news(), *self._around.files.news()):
+            self.coordinator.parts.events.add("storage", told.severity, told.text)
 
     def _tell_ledger_prices(self, now: datetime) -> None:
         """Let the ledger know the prices ahead: they say what stored energy is worth."""
@@ -183,6 +195,7 @@ class Household:
             "queued": stats.queued,
             "dropped": stats.dropped,
             "failed_commits": stats.failed_commits,
+            "failed_files": self._around.files.failed_writes + self._around.files.failed_removals,
             "file_mb": round(stats.file_bytes / 1e6, 2),
             "last_error": stats.last_error or self._around.files.last_error,
         }

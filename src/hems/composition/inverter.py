@@ -10,14 +10,13 @@ import structlog
 
 from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions, RetryOptions
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
+from hems.composition.last_run import USER_SETTINGS_FILE as USER_SETTINGS_FILE
 from hems.composition.tools import Loaded
 from hems.config.models import Configuration
 from hems.ports.clock import Clock
 from hems.ports.inverter import InverterConnector
 
 log = structlog.get_logger(__name__)
-
-USER_SETTINGS_FILE = "inverter_user_settings.json"
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from hems.adapters.process_lock import is_held
 from hems.adapters.storage.fast_charge_inbox import FileFastChargeInbox
 from hems.adapters.storage.state_file import read_current_state
+from hems.composition.refusal import read_refusal
 from hems.config.loader import default_config_path, load_configuration, resolve_directory
 
 FAST_CHARGE_FILE = Path("system_state") / "fast_charge_request.json"
@@ -40,6 +41,9 @@ def read_status(config_path: Path | None) -> FoundStatus:
     document["running"] = is_running
     if not document.get("at"):
         document["problem"] = found.problem
+    refusal = read_refusal(directory)
+    if refusal is not None and not is_running and refusal["at"] >= str(document.get("at", "")):
+        document["refused"] = refusal
     return FoundStatus(
         document=document, is_running=is_running, problem=found.problem, zone=ZoneInfo(settings.site.time_zone)
     )

@@ -13,10 +13,11 @@ from hems.adapters.clock import SystemClock
 from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
 from hems.composition.settings import multi_factor_options_of, price_service_of, tariff_of
-from hems.config.loader import default_config_path, load_configuration, resolve_directory
+from hems.config.loader import FILE_MAX_BYTES, default_config_path, load_configuration, resolve_directory
 from hems.config.models import Configuration
 from hems.coordination.price_service import PriceService
 from hems.decision.multi_factor_engine import MultiFactorOptions
+from hems.plain_files import read_plain_file
 
 DATABASE = "hems.sqlite3"
 
@@ -27,6 +28,8 @@ class Loaded:
 
     path: Path
     settings: Configuration
+    content: bytes = b""
+    """The file as it was read, references to secrets unresolved."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -55,7 +58,11 @@ def load(config_path: Path | None) -> Loaded:
     Raises: ConfigurationError.
     """
     path = config_path if config_path is not None else default_config_path()
-    return Loaded(path=path, settings=load_configuration(path))
+    try:
+        content = read_plain_file(path, FILE_MAX_BYTES)
+    except OSError:
+        content = b""  # what is wrong with the file is the loader's to say
+    return Loaded(path=path, settings=load_configuration(path), content=content)
 
 
 def data_directory(config_path: Path | None) -> Path:
@@ -73,9 +80,10 @@ def multi_factor_options(config_path: Path | None) -> MultiFactorOptions:
     return multi_factor_options_of(load(config_path).settings)
 
 
-def json_files(loaded: Loaded) -> JsonFiles:
-    """Return the readable files of the house."""
-    return JsonFiles(loaded.data, loaded.zone, kept=timedelta(days=loaded.settings.storage.raw_days))
+def json_files(loaded: Loaded, *, in_background: bool = False) -> JsonFiles:
+    """Return the readable files of the house; ``in_background`` they are to be closed."""
+    kept = timedelta(days=loaded.settings.storage.raw_days)
+    return JsonFiles(loaded.data, loaded.zone, kept=kept, in_background=in_background)
 
 
 def store_options(loaded: Loaded, *, set_damaged_aside: bool = True) -> StoreOptions:
