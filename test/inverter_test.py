@@ -19,8 +19,9 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -31,31 +32,23 @@ if __name__ == "__main__":
     enter_environment(Path(__file__))  # the imports below need the packages
 
 from hems.adapters.clock import SystemClock
-from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
+from hems.adapters.inverters.goodwe import GoodWeOptions
 from hems.adapters.inverters.goodwe.connector import GoodWeInverter
-from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
+from hems.adapters.process_lock import is_held
 from hems.analysis.battery_profiles import BatteryEvidence, products_that_fit
 from hems.composition.built_in_simulator import start_simulator
+from hems.composition.doctor.inverter import Visit, line_of, visit_findings, visit_inverter, what_there_is
+from hems.composition.doctor.inverter_kinds import BROKE_OFF, CONTROL_MISSING
+from hems.composition.doctor.model import Finding, State
 from hems.composition.inverter import goodwe_options_of
 from hems.composition.tools import Loaded, load
 from hems.config.fields import SIMULATOR
 from hems.config.models import Configuration
-from hems.domain.command import ControlState
-from hems.domain.errors import ConfigurationError, HemsError
-from hems.domain.readings import Quality, SiteSnapshot
+from hems.domain.errors import CapabilityMissing, ConfigurationError, HemsError, InverterUnreachable
+from hems.domain.readings import Quality
 from hems.domain.site import Ability, ReportedBatteryLimits
 from hems.simulation.server import UDP_PORT, start_built_in
 from hems.simulation.simulated_inverter import SimulatorOptions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What one visit to the inverter learnt."""
-
-    snapshot: SiteSnapshot
-    limits: ReportedBatteryLimits
-    control: ControlState
-    other_firmware_notes: Sequence[str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,6 +100,12 @@ def _where(given: argparse.Namespace) -> tuple[GoodWeOptions, Configuration | No
         port=given.port or options.port,
         family=given.family or options.family,
     )
+    try:
+        options.chosen_family()
+    except ValueError as error:
+        raise ConfigurationError([str(error)]) from error
+    if loaded is not None and options.host == loaded.settings.inverter.ip_address and is_held(loaded.data):
+        print("The service is running: for a moment two clients share the inverter, some of its polls may be lost.")
     return options, None if loaded is None else loaded.settings
 
 
@@ -130,25 +129,52 @@ async def _reachable(options: GoodWeOptions, settings: Configuration | None) -> 
 
 
 async def _visit(options: GoodWeOptions, settings: Configuration | None) -> int:
+    clock = SystemClock()
     async with _reachable(options, settings) as reachable:
-        place = "the built-in simulated inverter" if options.host == SIMULATOR else "the inverter"
-        print(f"Asking {place} at {reachable.link} ...")
-        inverter = await GoodWeConnector(reachable, SystemClock(), MemoryUserSettingsStore()).open()
+        is_simulated = options.host == SIMULATOR
+        place = "the built-in simulated inverter" if is_simulated else "the inverter"
+        print(f"Asking {place} at {reachable.link} ...", flush=True)
+        diagnosis, line = await line_of(reachable, clock)
+        if not diagnosis.is_usable:
+            return _failed(line)
         try:
-            findings = Findings(
-                snapshot=await inverter.read_snapshot(),
-                limits=await inverter.read_battery_limits(),
-                control=await inverter.read_control(),
-                other_firmware_notes=inverter.remarks,
-            )
-        finally:
-            await inverter.close()
+            visit = await visit_inverter(reachable, clock)
+        except CapabilityMissing as error:
+            return _failed(CONTROL_MISSING(str(error), await what_there_is(reachable, clock)))
+        except InverterUnreachable as error:
+            return _failed(BROKE_OFF(str(error)))
     print("✓ It answers.\n")
-    for label, text in (*_device_lines(inverter), *_reading_lines(findings), *_control_lines(inverter, findings)):
+    inverter = visit.inverter
+    for label, text in (
+        *_device_lines(inverter),
+        ("Line", line.found),
+        *_reading_lines(visit),
+        *_control_lines(inverter, visit),
+    ):
         print(f"  {label:<18}{text}")
-    for note in (*findings.other_firmware_notes, *findings.snapshot.notes):
+    for note in (*inverter.remarks, *visit.snapshot.notes):
         print(f"  {'Note':<18}{note}")
+    # A simulated house has a time of its own: its clock is not compared.
+    judged = visit_findings(visit, None if is_simulated else settings, clock.now())
+    for finding in (line, *judged):
+        if finding.state is not State.OK:
+            print()
+            _print_finding("!", finding, sys.stdout)
     return 0
+
+
+def _failed(finding: Finding) -> int:
+    _print_finding("✗", finding, sys.stderr)
+    return 1
+
+
+def _print_finding(mark: str, finding: Finding, stream: TextIO) -> None:
+    """Say what was found, what it means here and what to try, most likely first."""
+    print(f"{mark} {finding.title}\n  {finding.found}", file=stream)
+    if finding.advice:
+        print("  What to try:", file=stream)
+    for number, advice in enumerate(finding.advice, start=1):
+        print(f"  {number}. {advice}", file=stream)
 
 
 def _device_lines(inverter: GoodWeInverter) -> list[tuple[str, str]]:
@@ -162,8 +188,8 @@ def _device_lines(inverter: GoodWeInverter) -> list[tuple[str, str]]:
     ]
 
 
-def _reading_lines(findings: Findings) -> list[tuple[str, str]]:
-    snapshot, limits = findings.snapshot, findings.limits
+def _reading_lines(visit: Visit) -> list[tuple[str, str]]:
+    snapshot, limits = visit.snapshot, visit.limits
     battery, grid = snapshot.battery, snapshot.grid
     voltages = " / ".join(_shown(voltage, "V", 1) for voltage in grid.voltage_v)
     lines = [
@@ -191,8 +217,8 @@ def _profiles(limits: ReportedBatteryLimits) -> str:
     return f"{' or '.join(fitting)} (battery_management.profile)"
 
 
-def _control_lines(inverter: GoodWeInverter, findings: Findings) -> list[tuple[str, str]]:
-    capabilities, control = inverter.capabilities, findings.control
+def _control_lines(inverter: GoodWeInverter, visit: Visit) -> list[tuple[str, str]]:
+    capabilities, control = inverter.capabilities, visit.control
     mode = "set from outside" if control.mode is None else control.mode.value.replace("_", " ")
     lines = [("Control method", capabilities.control.value), ("Present mode", f"{mode} ({control.detail})")]
     missing = [ability for ability in Ability if not capabilities.can(ability)]

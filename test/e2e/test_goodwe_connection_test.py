@@ -42,7 +42,7 @@ def test_visits_the_simulated_inverter_that_is_configured(tmp_path: Path) -> Non
     ("arguments", "code", "expected"),
     [
         (("--host", "127.93.0.1"), 1, "Connection refused"),
-        (("--host", "no-such-inverter.invalid"), 1, "Host unreachable"),
+        (("--host", "no-such-inverter.invalid"), 1, "Name not known"),
         (("--host", "simulator", "--family", "DT"), 1, "Wrong family"),
         (("--host", "simulator", "--family", "XT"), 2, "inverter.family"),
         (("--config", "missing.yaml"), 2, "missing.yaml"),

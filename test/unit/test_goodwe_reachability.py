@@ -26,8 +26,8 @@ def silence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     table = tmp_path / "arp"
     table.write_text(ARP)
-    monkeypatch.setattr(reachability, "_try_udp", nothing)
-    monkeypatch.setattr(reachability, "_try_tcp", nothing)
+    monkeypatch.setattr(reachability, "try_udp", nothing)
+    monkeypatch.setattr(reachability, "try_tcp", nothing)
     monkeypatch.setattr(reachability, "_NEIGHBOURS", table)
 
 

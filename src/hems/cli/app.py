@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from hems import __version__
-from hems.cli import backup, config, coordinator, export, fast_charge, prices, restore, score, simulate, status
+from hems.cli import (
+    backup,
+    chaos,
+    config,
+    coordinator,
+    discover,
+    doctor,
+    export,
+    fast_charge,
+    prices,
+    restore,
+    score,
+    simulate,
+    status,
+)
 from hems.cli.exit_codes import ExitCode, exit_code_of
 from hems.cli.terminal import any_terminal
 from hems.domain.errors import HemsError
@@ -21,7 +35,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (coordinator, status, score, prices, fast_charge, restore, simulate, config, backup, export):
+for part in (
+    coordinator,
+    status,
+    score,
+    prices,
+    fast_charge,
+    restore,
+    discover,
+    doctor,
+    simulate,
+    chaos,
+    config,
+    backup,
+    export,
+):
     part.register(app)
 
 

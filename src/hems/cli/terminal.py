@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 from hems.cli.exit_codes import ExitCode
 
-PLAIN = str.maketrans("▁▂▃▄▅▆▇█░▶◀─·–…×", "_.-:=+*#.><---.x")
+PLAIN = str.maketrans("▁▂▃▄▅▆▇█░▶◀─·–…×✓✗→", "_.-:=+*#.><---.x+x>")
 """Stand-ins for what an old terminal has no letters for: a direction shown as ``?`` would be no direction."""
 
 

@@ -26,6 +26,7 @@ from hems.adapters.inverters.goodwe.reachability import find_out_why
 from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
 from hems.domain.command import CommandResult, Unreachable
 from hems.domain.errors import ConfigurationError, InverterUnreachable
+from hems.domain.secrets import shortened_serial
 from hems.ports.clock import Clock
 from hems.ports.inverter import InverterConnector, UserSettingsStore
 
@@ -77,8 +78,9 @@ class GoodWeConnector:
             return await _open(bus, self._clock, info, self._options, self._user_settings)
         except BusError as error:
             await bus.close()
+            serial = shortened_serial(info.serial_number)
             raise InverterUnreachable(
-                f"{info.model} ({info.serial_number}) at {link} answered and then fell silent: {error}"
+                f"{info.model} ({serial}) at {link} answered and then fell silent: {error}"
             ) from error
         except BaseException:
             await bus.close()
@@ -124,7 +126,8 @@ def _checked(info: DeviceInfo, wanted: Family | None) -> DeviceInfo:
     actual = family_of_serial(info.serial_number) or info.family
     if wanted is not None and actual is not wanted:
         raise WrongFamily(
-            f"{info.model or 'the inverter'} (serial number {info.serial_number}) is of the {actual.value} family, but "
+            f"{info.model or 'the inverter'} (serial number {shortened_serial(info.serial_number)}) is of the "
+            f"{actual.value} family, but "
             f"inverter.family says {wanted.value}: set inverter.family to {actual.value} or auto"
         )
     return info

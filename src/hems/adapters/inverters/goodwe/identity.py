@@ -21,6 +21,7 @@ from hems.domain.site import InverterIdentity
 
 ARM_WITH_ECO_V2 = 19
 _SERIAL_NUMBER_LENGTH_MIN = 8  # GoodWe prints 16 characters; fewer only where some cannot be shown
+_SERIAL_NUMBER_LENGTH_MAX = 20  # bytes that are no text are shown as 32 hexadecimal digits
 _TAGS = ((Family.ET, ET_MODEL_TAGS), (Family.ES, ES_MODEL_TAGS), (Family.DT, DT_MODEL_TAGS))
 
 
@@ -76,7 +77,7 @@ def is_serial_number(value: str) -> bool:
 
     Another block has the right length too; its bytes give no text, an empty one, or one of foreign letters.
     """
-    return len(value) >= _SERIAL_NUMBER_LENGTH_MIN and value.isascii() and value.isalnum()
+    return _SERIAL_NUMBER_LENGTH_MIN <= len(value) <= _SERIAL_NUMBER_LENGTH_MAX and value.isascii() and value.isalnum()
 
 
 def parse_et(data: bytes) -> DeviceInfo:
@@ -154,11 +155,11 @@ def rated_power_of_name(model: str, serial_number: str) -> float:
 def text(data: bytes) -> str:
     """Return an ASCII (or, on some units, UTF-16) text; other bytes become their hex, so that they can be seen."""
     try:
-        if any(byte < 32 for byte in data):
-            return data.decode("utf-16-be").replace("\x00", "").strip()
-        return data.decode("ascii").strip()
+        is_wide = any(byte < 32 for byte in data)
+        found = data.decode("utf-16-be" if is_wide else "ascii").replace("\x00", "").strip()
     except UnicodeDecodeError:
         return data.hex()
+    return found if found.isascii() and found.isprintable() else data.hex()
 
 
 def _has_tag(serial_number: str, tags: tuple[str, ...]) -> bool:

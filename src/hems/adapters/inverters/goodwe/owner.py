@@ -11,8 +11,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from hems.adapters.inverters.goodwe.fields import Field, Image
+from hems.adapters.inverters.goodwe.fields import Field, Image, cannot_hold
 from hems.domain.errors import StorageError
+from hems.domain.secrets import shortened_serial
 from hems.ports.inverter import UserSettingsStore
 
 FORMAT = 1
@@ -53,16 +54,21 @@ class OwnerSettings:
         self._loaded = True
         own, self._set_aside = _sorted_out(saved, self._serial_number)
         if self._set_aside is not None:
-            logger.warning("saved settings of inverter %s are set aside", self._set_aside.get("serial_number"))
+            other = shortened_serial(str(self._set_aside.get("serial_number")))
+            logger.warning("saved settings of inverter %s are set aside", other)
         if own is None:
             return
         try:
             fields = cast("Mapping[str, str]", own["fields"])
             self._fields = {Field(name): bytes.fromhex(value) for name, value in fields.items()}
             self._touched = {Field(name) for name in cast("Iterable[str]", own["touched"])}
+            odd = [field.value for field, value in self._fields.items() if len(value) < 2 or cannot_hold(field, value)]
+            if odd:
+                raise ValueError(f"no inverter holds what stands under {', '.join(odd)}")
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             self._loaded = False
-            raise StorageError(f"the saved inverter settings cannot be understood ({error}): {own}") from error
+            self._fields, self._touched = {}, set()
+            raise StorageError(f"the saved inverter settings cannot be understood: {error}") from error
         self._touched &= self._fields.keys()
         self._held = True
 

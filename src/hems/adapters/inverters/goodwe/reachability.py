@@ -12,7 +12,7 @@ from hems.adapters.inverters.goodwe.library_bus import UDP_PORT, LinkOptions
 from hems.domain.errors import InverterUnreachable
 
 _HARMLESS_QUESTION = bytes.fromhex("aa55c07f0102000241")  # "who are you", which changes nothing
-_WEB_PORT = 80  # only a refusal proves a host: gateways exist that take connections for any address at all
+WEB_PORT = 80  # only a refusal proves a host: gateways exist that take connections for any address at all
 _NEIGHBOURS = Path("/proc/net/arp")
 _COMPLETE = 0x2  # the flag of a neighbour that has told its hardware address
 _SILENT_ADVICE = (
@@ -44,7 +44,7 @@ async def find_out_why(link: LinkOptions, timeout_s: float) -> InverterUnreachab
             f"{link.host} is not a known name or address ({error}): check inverter.ip_address; the inverter's address "
             "is in the vendor's app or in the router's list of devices"
         )
-    refusal = await (_try_udp(link, timeout_s) if link.is_udp else _try_tcp(link.host, link.port, timeout_s))
+    refusal = await (try_udp(link, timeout_s) if link.is_udp else try_tcp(link.host, link.port, timeout_s))
     if isinstance(refusal, ConnectionRefusedError):
         other = "502 (Modbus/TCP)" if link.is_udp else f"{UDP_PORT} (UDP)"
         return ConnectionRefused(
@@ -53,7 +53,7 @@ async def find_out_why(link: LinkOptions, timeout_s: float) -> InverterUnreachab
     if refusal is None and not link.is_udp:
         return PortSilent(f"the connection to {link} opens, but no GoodWe inverter answers there. {_SILENT_ADVICE}")
     if refusal is None:
-        web = await _try_tcp(link.host, _WEB_PORT, timeout_s)
+        web = await try_tcp(link.host, WEB_PORT, timeout_s)
         if isinstance(web, ConnectionRefusedError) or is_neighbour(str(address[0]) for *_, address in found):
             return PortSilent(f"{link.host} is there, but no GoodWe inverter answers at {link}. {_SILENT_ADVICE}")
     return HostUnreachable(
@@ -72,7 +72,7 @@ def is_neighbour(addresses: Iterable[str]) -> bool:
         return False  # not Linux, or hidden from this process
 
 
-async def _try_udp(link: LinkOptions, timeout_s: float) -> Exception | None:
+async def try_udp(link: LinkOptions, timeout_s: float) -> Exception | None:
     """Return the error that a datagram earns, or None for silence."""
     try:
         transport, listener = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -90,7 +90,7 @@ async def _try_udp(link: LinkOptions, timeout_s: float) -> Exception | None:
         transport.close()
 
 
-async def _try_tcp(host: str, port: int, timeout_s: float) -> Exception | None:
+async def try_tcp(host: str, port: int, timeout_s: float) -> Exception | None:
     """Return the error of a connection attempt, or None where it succeeds."""
     try:
         async with asyncio.timeout(timeout_s):
