@@ -9,8 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from hems.adapters.process_lock import ProcessLock
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
 from hems.cli import backup, export
+from hems.domain.time_grid import MTU
 from support.storage_records import T0, quarter
 
 SHIPPED = Path(__file__).parents[2] / "config" / "master_coordinator_config.yaml"
@@ -40,9 +42,29 @@ def test_backup_holds_the_database_and_the_configuration(app: typer.Typer, confi
     result = CliRunner().invoke(app, ["backup", str(target), "--config", str(config)])
     assert result.exit_code == 0, result.output
     assert "out/hems.sqlite3, config/master_coordinator_config.yaml" in result.output
-    assert "remove hems.sqlite3-wal" in result.output, "an old log is played over the restored database"
+    assert f"hems backup --restore {target}" in result.output.replace("\n", "")
     with tarfile.open(target) as tar:
         assert tar.getnames() == ["out/hems.sqlite3", "config/master_coordinator_config.yaml"]
+
+
+def test_going_back_to_a_backup(app: typer.Typer, config: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b.tar.gz"
+    CliRunner().invoke(app, ["backup", str(target), "--config", str(config)])
+    with SqliteStore(StoreOptions(path=tmp_path / "out" / "hems.sqlite3")) as store:
+        store.add_energy(quarter(T0 + MTU))
+    back = ["backup", "--restore", str(target), "--config", str(config)]
+    with ProcessLock(tmp_path / "out"):
+        refused = CliRunner().invoke(app, back)
+        assert refused.exit_code == 1
+        assert "stop it first" in str(refused.exception)
+    done = CliRunner().invoke(app, back)
+    assert done.exit_code == 0, done.output
+    said = done.output.replace("\n", "")
+    assert "restored from" in said
+    assert "before-restore-1" in said
+    assert "config/master_coordinator_config.yaml" in said
+    with SqliteStore(StoreOptions(path=tmp_path / "out" / "hems.sqlite3")) as store:
+        assert store.energy_between(T0, T0 + 9 * MTU) == [quarter(T0)]
 
 
 def test_export_writes_a_file_once(app: typer.Typer, config: Path, tmp_path: Path) -> None:

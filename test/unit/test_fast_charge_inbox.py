@@ -46,7 +46,7 @@ def test_what_the_disk_does_not_give_is_rejected_with_a_sentence(tmp_path: Path)
         inbox.read()
     with pytest.raises(RejectedData, match="not withdrawn: Not a directory"):
         inbox.clear()
-    with pytest.raises(StorageError, match="not written: File exists"):
+    with pytest.raises(StorageError, match="a file where a directory should be"):
         inbox.write(REQUEST)
 
 

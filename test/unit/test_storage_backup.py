@@ -63,6 +63,7 @@ def test_everything_in_an_archive(data: Path, tmp_path: Path) -> None:
         "out/hems.sqlite3",
         "out/user_settings.json",
         "out/system_state/current_state.json",
+        "out/system_state/control_state.json",
         "out/charging_schedules/schedule_2026-11-01.json",
         "config/mine.yaml",
     }

@@ -6,14 +6,16 @@ import errno
 import json
 import os
 import stat
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from hems.adapters.storage.disk import why_refused
 from hems.adapters.storage.json_files import JsonFiles
-from hems.adapters.storage.json_text import plain, why_refused
+from hems.adapters.storage.json_text import plain
 from hems.adapters.storage.state_file import CURRENT_STATE, read_current_state
 from hems.domain.command import Mode
 from hems.domain.time_grid import local_day_bounds, slots_of_day
@@ -32,6 +34,13 @@ def schedule_of(files: JsonFiles, day: str) -> list[dict[str, object]]:
     path = files.directory / "charging_schedules" / f"schedule_{day}.json"
     entries: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))["entries"]
     return entries
+
+
+def removed(files: JsonFiles, now: datetime) -> int:
+    """Prune, and return how many files of days are gone."""
+    before = len(list((files.directory / "energy_data").iterdir()))
+    files.prune(now)
+    return before - len(list((files.directory / "energy_data").iterdir()))
 
 
 def test_the_published_state_is_read_back(files: JsonFiles) -> None:
@@ -89,6 +98,7 @@ def test_a_disk_that_refuses_keeps_the_old_file_and_never_stops_the_cycle(
     files.publish({"n": 3}, ())
     assert files.last_error is None
     assert read_current_state(files.directory).status == {"n": 3}
+    assert [told.severity for told in files.news()] == ["error", "info"]
 
 
 def test_a_value_without_a_readable_form_is_a_defect_and_says_so() -> None:
@@ -144,9 +154,9 @@ def test_money_that_is_unknown_is_not_zero(files: JsonFiles) -> None:
 
 
 def test_an_old_file_that_cannot_be_removed_is_told_and_the_others_go(
-    files: JsonFiles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    files: JsonFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for age in (40, 41):
+    for age in (0, 40, 41):
         files.write_energy_of((T0 - age * DAY).date(), [])
     real = Path.unlink
 
@@ -156,9 +166,13 @@ def test_an_old_file_that_cannot_be_removed_is_told_and_the_others_go(
         real(path, missing_ok=missing_ok)
 
     monkeypatch.setattr(Path, "unlink", stubborn)
-    assert files.prune(T0) == 1
+    files.prune(T0)
+    assert len(list((files.directory / "energy_data").iterdir())) == 2
     assert files.failed_removals == 1
-    assert "energy_data_2026-09-22.json: old file not removed: Read-only file system" in caplog.text
+    (told,) = files.news()
+    assert told.severity == "warning"
+    assert "energy_data_2026-09-22.json: old file not removed: Read-only file system" in told.text
+    assert files.news() == ()
 
 
 def test_a_directory_that_cannot_be_listed_does_not_end_the_prune(
@@ -168,7 +182,7 @@ def test_a_directory_that_cannot_be_listed_does_not_end_the_prune(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(Path, "glob", unreadable)
-    assert files.prune(T0) == 0
+    files.prune(T0)
     assert files.failed_removals == 5
 
 
@@ -197,12 +211,28 @@ def test_old_days_go_and_strangers_stay(files: JsonFiles) -> None:
     stranger.write_text("{}", encoding="utf-8")
     leftover = files.directory / "system_state" / ".current_state.json.abc.tmp"
     leftover.write_text("{", encoding="utf-8")
-    assert files.prune(T0) == 5
+    files.prune(T0)
     left = sorted(path.name for path in (files.directory / "energy_data").iterdir())
     assert left == ["energy_data_2026-10-02.json", "energy_data_2026-11-01.json", "energy_data_mine.json"]
     assert len(list((files.directory / "charging_schedules").iterdir())) == 2
     assert not leftover.exists()
     assert stranger.exists()
+
+
+def test_a_clock_that_leaps_a_year_costs_no_month_of_files(files: JsonFiles) -> None:
+    for age in range(35):
+        files.write_energy_of((T0 - age * DAY).date(), [])
+    assert removed(files, T0) == 4
+    assert removed(files, T0 + 365 * DAY) <= 3
+    assert removed(files, T0) == 0
+
+
+def test_after_a_long_pause_old_files_go_day_by_day(files: JsonFiles) -> None:
+    for age in range(20):
+        files.write_energy_of((T0 - age * DAY).date(), [])
+    counts = [removed(files, T0 + (100 + n) * DAY) for n in range(40)]
+    assert sum(counts) == 20
+    assert max(counts) <= 2
 
 
 def test_the_documented_folders_are_there_from_the_start(tmp_path: Path) -> None:
@@ -215,3 +245,37 @@ def test_folders_that_cannot_be_made_are_told_and_stop_nothing(tmp_path: Path) -
     files = JsonFiles(tmp_path / "out", ZoneInfo("Europe/Warsaw"))
     assert files.last_error is not None
     assert "out" in files.last_error
+
+
+def test_a_disk_that_hangs_holds_up_nobody_and_the_latest_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, begun, real, written = threading.Event(), threading.Event(), os.fsync, []
+
+    def hanging(handle: int) -> None:
+        written.append(handle)
+        begun.set()
+        assert stuck.wait(20.0)
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", hanging)
+    with JsonFiles(tmp_path / "out", WARSAW, in_background=True) as files:
+        files.publish({"n": 0}, ())
+        assert begun.wait(5.0)
+        for n in range(1, 1000):
+            files.publish({"n": n}, [{"at": T0, "mode": "charge", "n": n}])
+        files.prune(T0)
+        assert len(written) == 1, "somebody waited for the disk"
+        stuck.set()
+    assert len(written) < 20, "of many states only the latest is worth writing"
+    assert read_current_state(files.directory).status == {"n": 999}
+    assert [entry["n"] for entry in schedule_of(files, "2026-11-01")] == [999]
+
+
+def test_trouble_in_the_background_is_told(tmp_path: Path) -> None:
+    with JsonFiles(tmp_path / "out", WARSAW, in_background=True) as files:
+        (tmp_path / "out" / "system_state").rmdir()
+        (tmp_path / "out" / "system_state").write_text("in the way", encoding="utf-8")
+        files.publish({"n": 1}, ())
+    assert [told.severity for told in files.news()] == ["error"]
+    assert "a file where a directory should be" in (files.last_error or "")

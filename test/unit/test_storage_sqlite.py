@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hems.adapters.storage.backup import make_backup
+from hems.adapters.storage.migration import migrations
 from hems.adapters.storage.rows import (
     ENERGY_COLUMNS,
     insert_sql,
@@ -21,7 +22,7 @@ from hems.adapters.storage.rows import (
     row_of_sample,
 )
 from hems.adapters.storage.sqlite_reader import StoreReader
-from hems.adapters.storage.sqlite_schema import connect_writer, migrations
+from hems.adapters.storage.sqlite_schema import connect_writer
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
 from hems.adapters.storage.write_queue import Kind, WriteQueue
 from hems.domain.errors import StorageError
@@ -218,16 +219,31 @@ def test_pruning_keeps_raw_a_month_and_quarters_for_years(store: SqliteStore) ->
     assert store.stats().pruned == {"samples": 3, "cycles": 3, "events": 2, "energy": 1, "prices": 0}
 
 
+def test_a_clock_that_leaps_a_year_costs_no_month_of_records(store: SqliteStore) -> None:
+    for age in range(40):
+        store.add_sample(sample(T0 - age * DAY))
+    store.prune(T0)
+    store.flush()
+    assert store.stats().pruned["samples"] == 9
+    store.prune(T0 + 365 * DAY)
+    store.flush()
+    assert store.stats().pruned["samples"] == 2
+    store.prune(T0 + DAY)
+    store.flush()
+    assert len(store.reader.sample_times(T0 - 100 * DAY, T0 + DAY)) == 29
+
+
 def test_pruning_gives_the_space_back(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hems.adapters.storage.sqlite_store.PRUNE_CHUNK", 100)
+    monkeypatch.setattr("hems.adapters.storage.retention.PRUNE_CHUNK", 100)
     for n in range(450):
         store.add_cycle(cycle(T0 + n * MINUTE))
     store.flush()
     store.prune(T0 + timedelta(minutes=1))
     store.flush()
     before = store.stats().file_bytes
-    store.prune(T0 + 31 * DAY)
-    store.flush()
+    for day in range(0, 33, 2):
+        store.prune(T0 + day * DAY)
+        store.flush()
     assert store.stats().pruned["cycles"] == 450
     assert store.stats().file_bytes < before / 4
 
@@ -236,7 +252,8 @@ def test_files_are_not_for_everyone(store: SqliteStore, tmp_path: Path) -> None:
     store.put_state("a", 1)
     folder = tmp_path / "out"
     assert stat.S_IMODE(folder.stat().st_mode) & 0o007 == 0
-    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o640}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.rglob("*") if file.is_file()} == {0o640}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.rglob("*") if file.is_dir()} == {0o750}
 
 
 def test_a_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
@@ -258,7 +275,7 @@ def test_an_older_schema_is_brought_up_to_date_with_its_records(
     path = tmp_path / "hems.sqlite3"
     first = migrations()[:1]
     with monkeypatch.context() as patch:
-        patch.setattr("hems.adapters.storage.sqlite_schema.migrations", lambda: first)
+        patch.setattr("hems.adapters.storage.migration.migrations", lambda: first)
         connect_writer(path).close()
     columns = [column for column in ENERGY_COLUMNS if column != "settled_lead_wh"]
     row = dict(zip(ENERGY_COLUMNS, row_of_energy(quarter(T0)), strict=True))

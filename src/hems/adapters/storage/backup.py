@@ -15,8 +15,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hems.adapters.storage.json_text import sync_directory, why_refused
+from hems.adapters.storage.disk import sync_directory, why_refused
 from hems.adapters.storage.sqlite_schema import DATABASE_NAME, connect_reader
+from hems.adapters.storage.trouble import what_the_disk_said
 from hems.domain.errors import StorageError
 
 BACKUP_MODE = 0o600
@@ -51,10 +52,10 @@ def make_backup(
         pass its check, or a disk refuses; a target that existed is as it was.
     """
     report = progress or (lambda _what, _share: None)
-    if target.exists() and not overwrite:
-        raise StorageError(f"{target} exists and is kept: choose another name, or overwrite it with --force")
     database = directory / DATABASE_NAME
     try:
+        if target.exists() and not overwrite:
+            raise StorageError(f"{target} exists and is kept: choose another name, or overwrite it with --force")
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             copy = Path(scratch) / DATABASE_NAME
             _copy_database(database, copy, report)
@@ -83,7 +84,7 @@ def _copy_database(database: Path, copy: Path, report: Progress) -> None:
             # One read transaction: consistent, compact, and the writer is never held up.
             connection.execute("VACUUM INTO ?", (str(copy),))
         except sqlite3.Error as error:
-            raise StorageError(f"{database}: not copied: {error}. Is there room beside the target?") from error
+            raise StorageError(f"{database}: not copied: {what_the_disk_said(error, copy)}") from error
     copy.chmod(BACKUP_MODE)
     with closing(sqlite3.connect(f"{copy.resolve().as_uri()}?mode=ro", uri=True)) as check:
         found = [str(row[0]) for row in check.execute("PRAGMA integrity_check(5)")]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
 from pathlib import Path
 
-from hems.adapters.storage.json_text import why_refused, write_json_atomically
+from hems.adapters.storage.disk import why_refused
+from hems.adapters.storage.json_text import write_json_atomically
 from hems.domain.errors import RejectedData
 from hems.domain.fast_charge import FastChargeRequest
 from hems.domain.time_grid import require_utc
+from hems.plain_files import read_json_file
 
 _log = logging.getLogger(__name__)
+
+REQUEST_MAX_BYTES = 10_000
+"""A request has 130 bytes."""
 
 
 class FileFastChargeInbox:
@@ -76,14 +80,14 @@ class FileFastChargeInbox:
 
 def _parse(path: Path) -> FastChargeRequest:
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json_file(path, REQUEST_MAX_BYTES)
         target = float(body["target_soc_pct"])
         request = FastChargeRequest(
             target_soc_pct=target,
             deadline=require_utc(datetime.fromisoformat(body["deadline"])),
             asked_at=require_utc(datetime.fromisoformat(body["asked_at"])),
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise RejectedData(
             f"{path}: not a fast-charge request ({error}); give it again with `hems fast-charge --to 90 --by 07:00`"
         ) from error

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hems.adapters.storage.codec import to_json
-from hems.adapters.storage.sqlite_schema import FILE_MODE, make_directory
+from hems.adapters.storage.disk import FILE_MODE, make_directory, sync_directory
+from hems.adapters.storage.disk import why_refused as why_refused
 from hems.domain.errors import StorageError
 from hems.domain.time_grid import require_utc
 
@@ -53,12 +54,17 @@ def _compact(value: object) -> str:
         return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 
 
-def write_json_atomically(path: Path, value: object) -> None:
+def write_json_atomically(path: Path, value: object, *, durable: bool = True) -> None:
     """Write ``value`` to ``path`` so that it is there whole or not at all, also after a power cut.
 
+    Without ``durable`` a power cut may lose it; a crash of the process does not.
     Raises: StorageError: the disk refuses; the old file stays.
     """
-    text = readable_json(value)
+    write_text_atomically(path, readable_json(value), durable=durable)
+
+
+def write_text_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """As ``write_json_atomically``, for text that is laid out already. Raises: StorageError."""
     try:
         make_directory(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -67,41 +73,17 @@ def write_json_atomically(path: Path, value: object) -> None:
                 file.write(text)
                 file.flush()
                 os.fchmod(file.fileno(), FILE_MODE)
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):  # the first error is the one to tell; the leftover goes with the next prune
+                Path(name).unlink(missing_ok=True)
             raise
-        sync_directory(path.parent)
+        if durable:
+            sync_directory(path.parent)
     except OSError as error:
         raise StorageError(f"{path}: not written: {why_refused(error)}") from error
-
-
-def why_refused(error: OSError) -> str:
-    """Return the system's word for why a disk refused, and what to do about it where that is known."""
-    reason = error.strerror or str(error)
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return f"{reason}. Make room on the disk"
-        case errno.EACCES | errno.EPERM:
-            return f"{reason}. Check owner and mode: the user that runs this must be allowed to write there"
-        case errno.EROFS:
-            return f"{reason}. The disk takes no writes: check it and how it is mounted"
-        case errno.ENOENT:
-            return "there is no such directory: make it, or name another"
-        case errno.EIO:
-            return f"{reason}. Check the disk: it may be failing"
-        case _:
-            return reason
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename in ``directory`` survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def plain(value: object) -> Any:

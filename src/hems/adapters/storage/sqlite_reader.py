@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hems.adapters.storage.codec import load_record
+from hems.adapters.storage.migration import refuse_older
 from hems.adapters.storage.rows import (
     ENERGY_COLUMNS,
     EVENT_COLUMNS,
@@ -24,7 +25,8 @@ from hems.adapters.storage.rows import (
     sample_of_row,
     us_from_datetime,
 )
-from hems.adapters.storage.sqlite_schema import connect_reader, refuse_older
+from hems.adapters.storage.sqlite_schema import DamagedDatabase, connect_reader
+from hems.adapters.storage.trouble import Trouble, trouble_of
 from hems.domain.errors import StorageError
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
@@ -35,18 +37,16 @@ CHUNK = 2000
 class StoreReader:
     """Everything the database can be asked. Also the way in for other processes: status, export, backup.
 
+    ``on_damage`` is told, in the asking thread, that the file is damaged.
     Raises: StorageError: there is no database, or it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_damage: Callable[[str], None] | None = None) -> None:
         self.path = path
+        self._on_damage = on_damage
         self._lock = threading.Lock()
-        self._connection = connect_reader(path)
-        try:
-            refuse_older(self._connection, path)
-        except StorageError:
-            self._connection.close()
-            raise
+        self._is_away = False
+        self._connection: sqlite3.Connection | None = self._connect()
 
     def __enter__(self) -> StoreReader:
         return self
@@ -58,8 +58,24 @@ class StoreReader:
 
     def close(self) -> None:
         """Let go of the file."""
+        self.use_file(False)
+
+    def use_file(self, may: bool) -> None:
+        """Let go of the file while it is being replaced, or read the one that has the name now."""
         with self._lock:
-            self._connection.close()
+            self._is_away = not may
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect_reader(self.path)
+        try:
+            refuse_older(connection, self.path)
+        except (StorageError, sqlite3.Error):
+            connection.close()
+            raise
+        return connection
 
     def energy_between(self, start: datetime, end: datetime) -> Sequence[EnergySlot]:
         """Return the stored quarters that start in [start, end), in order."""
@@ -141,19 +157,42 @@ class StoreReader:
         return str(rows[0][0]) if rows else None
 
     def get_state(self, key: str) -> object | None:
-        """Return the JSON value kept under ``key``, or None."""
+        """Return the JSON value kept under ``key``, or None.
+
+        What is kept but is no JSON comes back as its text: nobody's own value, and not the same as nothing, since a
+        safety latch that cannot be read must not pass for none.
+        """
         rows = self._all("SELECT value FROM state WHERE key = ?", key)
-        return json.loads(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        try:
+            value: object = json.loads(rows[0][0])
+        except (ValueError, TypeError, RecursionError):
+            return str(rows[0][0])
+        return value
 
     def _moment(self, sql: str) -> datetime | None:
         value = self._all(sql)[0][0]
         return None if value is None else datetime_from_us(value)
 
+    def _tell_of_damage(self, error: Exception) -> None:
+        if self._on_damage is not None:
+            self._on_damage(str(error))
+
     def _all(self, sql: str, *values: Any) -> list[Row]:
         try:
             with self._lock:
+                if self._is_away:
+                    raise StorageError(f"{self.path}: cannot be read: it is closed, or being replaced")
+                if self._connection is None:
+                    self._connection = self._connect()
                 return self._connection.execute(sql, values).fetchall()
+        except DamagedDatabase as error:
+            self._tell_of_damage(error)
+            raise
         except sqlite3.Error as error:
+            if trouble_of(error) is Trouble.DAMAGED:
+                self._tell_of_damage(error)
             raise StorageError(f"{self.path}: cannot be read: {error}") from error
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from hems.adapters.storage.rows import (
-    Row,
     datetime_from_us,
     energy_of_row,
     price_of_row,
@@ -29,92 +28,39 @@ from hems.adapters.storage.rows import (
     us_from_datetime,
 )
 from hems.adapters.storage.sqlite_reader import StoreReader
-from hems.adapters.storage.sqlite_schema import DamagedDatabase, connect_writer
-from hems.adapters.storage.write_queue import INSERT, Batch, Kind, WriteQueue
+from hems.adapters.storage.store_options import StoreOptions, StoreStats, Told
+from hems.adapters.storage.store_writer import StoreWriter, Waiting
+from hems.adapters.storage.write_queue import Kind
 from hems.domain.errors import StorageError
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
 
+__all__ = ["SqliteStore", "StoreOptions", "StoreStats", "Told"]
+
 _log = logging.getLogger(__name__)
 
-RETRY_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-"""Waits between tries while the disk refuses; the last one repeats."""
-
-PRUNE_CHUNK = 5000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreOptions:
-    """Where and how records are kept. ``wait_max_s`` bounds every call that waits for the disk."""
-
-    path: Path
-    commit_every_s: float = 2.0
-    commit_every_rows: int = 500
-    max_queued_rows: int = 5000
-    max_queued_bytes: int = 8_000_000
-    wait_max_s: float = 15.0
-    raw_kept: timedelta = timedelta(days=30)
-    events_kept: timedelta = timedelta(days=365)
-    quarters_kept: timedelta = timedelta(days=5 * 366)
-    set_damaged_aside: bool = True
-    """Whether a damaged file is renamed and a new one begun, so that the house is cared for; else opening fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStats:
-    """How the store is doing. ``newest_on_disk``: time of the newest record known to be committed, None before one."""
-
-    queued: int
-    dropped: dict[str, int]
-    refused: int
-    """Rows the database would not take whatever the disk; each is a defect of ours and is logged."""
-    commits: int
-    failed_commits: int
-    newest_on_disk: datetime | None
-    file_bytes: int
-    last_error: str | None
-    """Why the last commit failed; None while the disk takes records."""
-    pruned: dict[str, int]
-
-
-@dataclass(slots=True)
-class _Request:
-    """Something a caller waits for: a state to keep, or nothing but the commit itself."""
-
-    key: str | None = None
-    value: str | None = None
-    done: threading.Event = field(default_factory=threading.Event)
-    error: str | None = None
+NEWS_KEPT = 20
 
 
 class SqliteStore:
     """Implements ``RecordStore`` and ``PriceArchive``.
 
-    Raises: StorageError: the file cannot be opened, or was written by a newer version.
+    Raises: StorageError: the file was written by a newer version; or, without ``set_damaged_aside``, it is damaged or
+        cannot be opened.
     """
 
     def __init__(self, options: StoreOptions) -> None:
         self._options = options
-        self.notice: str | None = None
+        self._news: deque[Told] = deque(maxlen=NEWS_KEPT)
+        self._news_lock = threading.Lock()
+        self._closed = False
+        self._reader: StoreReader | None = None
+        self._may_read = True
+        self._writer = StoreWriter(options, self._tell, self._on_replaced)
+        with suppress(StorageError):  # the writer has told why, and the reader opens when it can be
+            self._reader = self._open_reader()
+        self.notice = " · ".join(told.text for told in self.news()) or None
         """What a person should know about how the file was found; None where all was well."""
-        self._connection = self._open()
-        try:
-            self._reader = StoreReader(options.path)
-        except StorageError:
-            self._connection.close()
-            raise
-        self._wake = threading.Condition()
-        self._queue = WriteQueue(max_rows=options.max_queued_rows, max_bytes=options.max_queued_bytes)
-        self._in_flight = Batch()
-        self._requests: list[_Request] = []
-        self._prune_at: datetime | None = None
-        self._closing = False
-        self._refused = self._commits = self._failed = self._failed_in_a_row = 0
-        self._last_error: str | None = None
-        self._newest_us: int | None = None
-        self._pruned: dict[str, int] = {}
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
 
     def __enter__(self) -> SqliteStore:
         return self
@@ -128,19 +74,19 @@ class SqliteStore:
 
     def add_sample(self, sample: SampleRecord) -> None:
         """Keep one poll."""
-        self._add(Kind.SAMPLE, row_of_sample(sample))
+        self._writer.add(Kind.SAMPLE, row_of_sample(sample))
 
     def add_cycle(self, cycle: CycleRecord) -> None:
         """Keep one decision cycle, whole."""
-        self._add(Kind.CYCLE, row_of_cycle(cycle))
+        self._writer.add(Kind.CYCLE, row_of_cycle(cycle))
 
     def add_event(self, event: EventRecord) -> None:
         """Keep one event."""
-        self._add(Kind.EVENT, row_of_event(event))
+        self._writer.add(Kind.EVENT, row_of_event(event))
 
     def add_energy(self, slot: EnergySlot) -> None:
         """Keep the energy of one quarter; the same quarter again replaces it."""
-        self._add(Kind.ENERGY, row_of_energy(slot))
+        self._writer.add(Kind.ENERGY, row_of_energy(slot))
 
     def save_prices(self, market: Market, prices: PriceSeries, source: str) -> None:
         """Keep published quarters; a quarter that is stored already is replaced.
@@ -152,64 +98,66 @@ class SqliteStore:
         for slot in prices:
             published = None if slot.published_at is None else us_from_datetime(slot.published_at)
             row = (market.value, us_from_datetime(slot.start), slot.price_per_mwh, prices.currency, published, source)
-            self._add(Kind.PRICE, row)
+            self._writer.add(Kind.PRICE, row)
 
     def prune(self, now: datetime) -> None:
         """Let go, in the background, of what is older than its retention at ``now``, and give the space back."""
-        with self._wake:
-            self._prune_at = now
-            self._wake.notify_all()
+        self._writer.prune(now)
 
     # -- waiting for the disk ----------------------------------------------------------------------------------
 
     def put_state(self, key: str, value: object) -> None:
-        """Keep a JSON value under ``key``; it is on disk when this returns.
+        """Keep a JSON value under ``key``; it is on disk when this returns, in the database or in its copy.
 
-        Raises: StorageError: the disk did not take it, or not in time: it is not known to be kept.
+        Raises: StorageError: the disk did not take it, or not within two seconds: it is not known to be kept, and
+            will be written when the disk takes it.
         """
-        self._wait_for(_Request(key=key, value=json.dumps(value, ensure_ascii=False, separators=(",", ":"))))
+        self._writer.put_state(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
     def flush(self) -> None:
         """Return when everything accepted so far is on disk.
 
         Raises: StorageError: the disk did not take it; it is kept in memory and tried again.
         """
-        self._wait_for(_Request())
+        self._writer.wait_for(Waiting(), self._options.wait_max_s)
 
     def close(self) -> None:
         """Write what waits, let go of the file; what the disk refuses to the last is counted in the log."""
-        with self._wake:
-            if self._closing:
-                return
-            self._closing = True
-            self._wake.notify_all()
-        self._thread.join(timeout=self._options.wait_max_s)
-        self._reader.close()
-        if self._thread.is_alive():
-            _log.error("%s: the disk is too slow: %d records not known to be kept", self._options.path, self._unsaved())
+        if self._closed:
             return
-        self._connection.close()
-        if left := self._unsaved():
-            _log.error("%s: %d records lost on closing: %s", self._options.path, left, self._last_error)
+        self._closed = True
+        in_time = self._writer.close()
+        if self._reader is not None:
+            self._reader.close()
+        left = self._writer.unsaved()
+        if not in_time:
+            _log.error("%s: the disk is too slow: %d records not known to be kept", self._options.path, left)
+        elif left:
+            _log.error("%s: %d records lost on closing: %s", self._options.path, left, self._writer.last_error)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     @property
     def reader(self) -> StoreReader:
-        """Questions beyond the port, about what is on disk; ``flush`` first where the newest counts."""
+        """Questions beyond the port, about what is on disk; ``flush`` first where the newest counts.
+
+        Raises: StorageError: there is no database that could be read.
+        """
+        if self._reader is None:
+            self._reader = self._open_reader()
         return self._reader
 
     def energy_between(self, start: datetime, end: datetime) -> Sequence[EnergySlot]:
         """Return the quarters accepted so far that start in [start, end), in order."""
-        waiting = [energy_of_row(row) for row in self._not_yet_on_disk(Kind.ENERGY)]
-        by_start = {slot.start: slot for slot in self._reader.energy_between(start, end)}
+        waiting = [energy_of_row(row) for row in self._writer.not_yet_on_disk(Kind.ENERGY)]
+        by_start = {slot.start: slot for slot in self.reader.energy_between(start, end)}
         by_start |= {slot.start: slot for slot in waiting if start <= slot.start < end}
         return [by_start[at] for at in sorted(by_start)]
 
     def load_prices(self, market: Market, start: datetime, end: datetime) -> PriceSeries:
         """Return the quarters accepted so far that start in [start, end)."""
-        waiting = [row for row in self._not_yet_on_disk(Kind.PRICE) if row[0] == market.value]
-        stored = self._reader.load_prices(market, start, end)
+        waiting = [row for row in self._writer.not_yet_on_disk(Kind.PRICE) if row[0] == market.value]
+        stored = self.reader.load_prices(market, start, end)
         if not waiting:
             return stored
         currency = waiting[-1][3]
@@ -220,208 +168,56 @@ class SqliteStore:
         return stored.merged_with(newer) if stored.currency == currency else newer
 
     def get_state(self, key: str) -> object | None:
-        """Return the JSON value kept under ``key``, or None."""
-        return self._reader.get_state(key)
+        """Return the JSON value accepted last under ``key``, in this run or an earlier one, or None."""
+        text = self._writer.state(key)
+        return None if text is None else json.loads(text)
+
+    def news(self) -> Sequence[Told]:
+        """Return what a person should know and has not been told yet: trouble with the disk, and its end."""
+        with self._news_lock:
+            news = tuple(self._news)
+            self._news.clear()
+        return news
 
     def stats(self) -> StoreStats:
         """Return how the store is doing."""
-        with self._wake:
+        writer = self._writer
+        with writer.wake:
             return StoreStats(
-                queued=len(self._queue) + len(self._in_flight),
-                dropped={kind.name.lower(): count for kind, count in self._queue.dropped.items() if count},
-                refused=self._refused,
-                commits=self._commits,
-                failed_commits=self._failed,
-                newest_on_disk=None if self._newest_us is None else datetime_from_us(self._newest_us),
+                queued=len(writer.queue) + len(writer.in_flight),
+                dropped={kind.name.lower(): count for kind, count in writer.queue.dropped.items() if count},
+                refused=writer.refused,
+                commits=writer.commits,
+                failed_commits=writer.failed,
+                newest_on_disk=None if writer.newest_us is None else datetime_from_us(writer.newest_us),
                 file_bytes=_file_bytes(self._options.path),
-                last_error=self._last_error,
-                pruned=dict(self._pruned),
+                last_error=writer.last_error,
+                pruned=dict(writer.pruned),
             )
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _open(self) -> sqlite3.Connection:
-        path = self._options.path
-        try:
-            return connect_writer(path)
-        except DamagedDatabase as error:
-            if not self._options.set_damaged_aside:
-                raise StorageError(f"{error}. Stop the service, then restore a backup or move the file away") from error
-            aside = _set_aside(path)
-            self.notice = f"{error}. It was kept as {aside.name} and a new database was begun"
-            _log.error("%s", self.notice)
-            return connect_writer(path)
+    def _tell(self, told: Told) -> None:
+        _log.debug("%s", told.text)  # whoever takes the news makes an event of it, which is logged as what it is
+        with self._news_lock:
+            if told not in self._news:
+                self._news.append(told)
 
-    def _add(self, kind: Kind, row: Row) -> None:
-        with self._wake:
-            self._queue.add(kind, row)
-            self._wake.notify_all()
+    def _open_reader(self) -> StoreReader:
+        reader = StoreReader(self._options.path, self._writer.report_damage)
+        if not self._may_read:
+            reader.use_file(False)
+        return reader
 
-    def _not_yet_on_disk(self, kind: Kind) -> list[Row]:
-        with self._wake:
-            return [*self._in_flight.rows[kind], *self._queue.waiting(kind)]
-
-    def _unsaved(self) -> int:
-        with self._wake:
-            return len(self._queue) + len(self._in_flight)
-
-    def _wait_for(self, request: _Request) -> None:
-        with self._wake:
-            if self._closing:
-                raise StorageError(f"{self._options.path}: the store is closed")
-            self._requests.append(request)
-            self._wake.notify_all()
-        if not request.done.wait(self._options.wait_max_s):
-            with self._wake:
-                if request in self._requests:
-                    self._requests.remove(request)
-            request.error = request.error or f"no answer from the disk within {self._options.wait_max_s:g} s"
-        if request.error is not None:
-            raise StorageError(f"{self._options.path}: not written: {request.error}")
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wait_for_work()
-                batch, requests = self._queue.take(), self._requests
-                self._in_flight, self._requests = batch, []
-                prune_at, self._prune_at = self._prune_at, None
-                closing = self._closing
-            try:
-                self._write(batch, requests)
-                if prune_at is not None:
-                    self._prune(prune_at)
-            except Exception as error:  # noqa: BLE001 - the top of the thread; else memory would end in silence
-                _log.exception("%s: defect in the writer", self._options.path)
-                self._failed_to_write(requests, f"defect in the writer: {error!r}")
-            for request in requests:
-                request.done.set()
-            if closing:
-                return
-
-    def _wait_for_work(self) -> None:
-        """Wait, with the lock held, until there is a reason to commit; batches what comes close together."""
-
-        def urgent() -> bool:
-            return bool(self._closing or self._requests or self._prune_at)
-
-        if self._failed_in_a_row and len(self._queue) > 0:
-            pause = RETRY_S[min(self._failed_in_a_row, len(RETRY_S)) - 1]
-            self._wake.wait_for(urgent, timeout=pause)
-            return
-        self._wake.wait_for(lambda: urgent() or len(self._queue) > 0)
-        self._wake.wait_for(
-            lambda: urgent() or len(self._queue) >= self._options.commit_every_rows,
-            timeout=self._options.commit_every_s,
-        )
-
-    def _write(self, batch: Batch, requests: list[_Request]) -> None:
-        states = [(request.key, request.value) for request in requests if request.key is not None]
-        if not len(batch) and not states:
-            return
-        try:
-            refused = self._commit(batch, states)
-        except sqlite3.Error as error:
-            self._failed_to_write(requests, str(error))
-            return
-        with self._wake:
-            self._in_flight = Batch()
-            self._commits += 1
-            self._refused += refused
-            again, self._failed_in_a_row, self._last_error = self._failed_in_a_row, 0, None
-            newest = max((row[0] for kind, row in batch if kind is not Kind.PRICE), default=None)
-            if newest is not None:
-                self._newest_us = max(newest, self._newest_us or newest)
-        if again:
-            lost = {kind.name.lower(): count for kind, count in self._queue.dropped.items() if count}
-            _log.warning("%s: the disk takes records again; dropped so far: %s", self._options.path, lost or "none")
-
-    def _failed_to_write(self, requests: list[_Request], error: str) -> None:
-        with self._wake:
-            first = self._failed_in_a_row == 0
-            self._failed += 1
-            self._failed_in_a_row += 1
-            self._last_error = error
-            self._queue.put_back(self._in_flight)
-            self._in_flight = Batch()
-        for request in requests:
-            request.error = error
-        if first:
-            _log.error("%s: records wait in memory: %s. Is the disk full?", self._options.path, error)
-
-    def _commit(self, batch: Batch, states: Sequence[tuple[str, str | None]]) -> int:
-        """Write everything in one transaction; return how many rows the schema refused."""
-        connection = self._connection
-        refused = 0
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for kind, row in batch:
-                try:
-                    connection.execute(INSERT[kind], row)
-                except (
-                    sqlite3.IntegrityError,
-                    sqlite3.ProgrammingError,
-                    sqlite3.InterfaceError,
-                    OverflowError,
-                ) as error:
-                    refused += 1
-                    _log.error("%s: a %s cannot be kept: %s", self._options.path, kind.name.lower(), error)
-            connection.executemany("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)", states)
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            # SQLite itself rolls back on some errors (disk full) and not on others.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return refused
-
-    def _prune(self, now: datetime) -> None:
-        options = self._options
-        raw, events, quarters = (now - kept for kept in (options.raw_kept, options.events_kept, options.quarters_kept))
-        jobs = (
-            ("samples", "at_us", raw),
-            ("cycles", "at_us", raw),
-            ("events", "at_us", events),
-            ("energy", "start_us", quarters),
-            ("prices", "start_us", quarters),
-        )
-        try:
-            pruned = {table: self._delete_before(table, column, limit) for table, column, limit in jobs}
-            # execute() would take one step, which frees one page; a script runs to the end.
-            self._connection.executescript("PRAGMA incremental_vacuum")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
-            with self._wake:
-                self._last_error = f"pruning: {error}"
-            _log.warning("%s: old records not pruned: %s; tried again tomorrow", options.path, error)
-            return
-        with self._wake:
-            self._pruned = pruned
-
-    def _delete_before(self, table: str, column: str, limit: datetime) -> int:
-        """Delete in small transactions: a big one would hold the WAL, and the queue, for too long."""
-        low = f"SELECT {column} FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT {PRUNE_CHUNK}"  # noqa: S608
-        deleted = 0
-        while True:
-            sql = f"DELETE FROM {table} WHERE {column} < ? AND {column} IN ({low})"  # noqa: S608 - our own names
-            count = self._connection.execute(sql, (us_from_datetime(limit),) * 2).rowcount
-            deleted += count
-            if count < PRUNE_CHUNK:
-                return deleted
-
-
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
-    return aside
+    def _on_replaced(self, may_read: bool) -> None:
+        self._may_read = may_read
+        if self._reader is not None:
+            self._reader.use_file(may_read)
 
 
 def _file_bytes(path: Path) -> int:
-    files = (path, path.with_name(path.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
+    total = 0
+    for file in (path, path.with_name(path.name + "-wal")):
+        with suppress(OSError):  # not there, or being replaced
+            total += file.stat().st_size
+    return total

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hems.plain_files import read_json_file
+
 CURRENT_STATE = Path("system_state") / "current_state.json"
+STATE_MAX_BYTES = 2_000_000
+"""The status has some 30 kB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ def read_current_state(directory: Path) -> StateFile:
     """Return the latest published state under the data ``directory``; never raises for what the disk holds."""
     path = directory / CURRENT_STATE
     try:
-        status = json.loads(path.read_text(encoding="utf-8"))
+        status = read_json_file(path, STATE_MAX_BYTES)
     except FileNotFoundError:
         problem = f"{path} does not exist: the coordinator has not run yet with this data directory"
     except PermissionError:
