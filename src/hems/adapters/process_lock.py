@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
 
+from hems.adapters.storage.disk import FILE_MODE, make_directory
 from hems.domain.errors import PermanentError, StorageError
 
 LOCK_NAME = "coordinator.lock"
+_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Whoever may write to the data directory may plant a link or a pipe there; neither leads or holds us."""
 
 
 class ProcessLock:
@@ -21,11 +25,12 @@ class ProcessLock:
 
     def __enter__(self) -> ProcessLock:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            make_directory(self._path.parent)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, FILE_MODE)
         except OSError as error:
+            reason = "a link stands in its place: remove it" if error.errno == errno.ELOOP else error.strerror
             raise StorageError(
-                f"{self._path}: {error.strerror}; the data directory must be writable by the user that runs this"
+                f"{self._path}: {reason}; the data directory must be writable by the user that runs this"
             ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +54,7 @@ class ProcessLock:
 def is_held(directory: Path) -> bool | None:
     """Return whether a coordinator runs with the data ``directory``; None where this user may not know."""
     try:
-        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | _SAFELY)
     except PermissionError:
         return None
     except OSError:

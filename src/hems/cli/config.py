@@ -30,6 +30,7 @@ def check(
     from hems.adapters.clock import SystemClock
     from hems.composition.built_in_simulator import check_simulator
     from hems.config.loader import default_config_path, load_configuration
+    from hems.config.rights import doubts_about_rights
     from hems.domain.errors import ConfigurationError
 
     path = file or default_config_path()
@@ -42,6 +43,8 @@ def check(
         count = len(error.faults)
         typer.echo(f"{path}: {count} fault{'s' if count > 1 else ''}", err=True)
         raise typer.Exit(ExitCode.USAGE) from None
+    for doubt in doubts_about_rights(path, configuration):
+        typer.echo(f"warning: {doubt}", err=True)
     battery = configuration.battery_management
     typer.echo(
         f"{path}: in order (inverter {configuration.inverter.ip_address}, battery {battery.capacity_kwh:g} kWh, "

@@ -60,6 +60,13 @@ def moment_of(text: str, zone: ZoneInfo, *, at_end: bool) -> datetime:
     Raises: ValueError: neither; says what is.
     """
     try:
+        return _moment_of(text, zone, at_end=at_end)
+    except OverflowError as error:  # in UTC it lies before the year 1 or after 9999
+        raise ValueError(f"{text!r} lies outside the calendar: write a day such as 2026-11-01") from error
+
+
+def _moment_of(text: str, zone: ZoneInfo, *, at_end: bool) -> datetime:
+    try:
         return local_day_bounds(date.fromisoformat(text), zone)[1 if at_end else 0]
     except ValueError:
         pass
@@ -75,9 +82,9 @@ def _export(
 ) -> int:
     if file is None:
         return write_csv(reader, sys.stdout, what=what, start=span[0], end=span[1], zone=zone)
-    if file.exists() and not force:
-        raise StorageError(f"{file} exists and is kept: choose another name, or overwrite it with --force")
     try:
+        if file.exists() and not force:
+            raise StorageError(f"{file} exists and is kept: choose another name, or overwrite it with --force")
         handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import signal
 import socket
 import sys
@@ -149,6 +150,11 @@ async def _serve(options: ServerOptions) -> None:
         typer.echo(f"listening udp {server.host}:{server.udp_port}")
     if server.tcp_port is not None:
         typer.echo(f"listening tcp {server.host}:{server.tcp_port}")
+    if not is_loopback(server.host):
+        typer.echo(
+            "Anybody in the network can now read and set this simulated inverter from other machines; without --host "
+            "it listens on 127.0.0.1 only."
+        )
     sys.stdout.flush()
     console = Console()
     live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -166,6 +172,15 @@ async def _serve(options: ServerOptions) -> None:
     finally:
         await server.stop()
     typer.echo("stopped")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``; a name counts as what it is looked up to."""
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def status_line(inverter: SimulatedInverter) -> str:

@@ -110,6 +110,8 @@ def _header(document: Json, age_s: float | None) -> Text:
         line.append(f" · as of {_duration(max(0.0, age_s))} ago", style="dim")
     if inverter["last_error"]:
         line.append(f"\n {inverter['last_error']}", style="bold red")
+    if (document.get("storage") or {}).get("last_error"):
+        line.append(f"\n {document['storage']['last_error']}", style="bold red")
     return line
 
 

@@ -84,7 +84,12 @@ def tariff_of(settings: Configuration) -> Tariff:
 def price_source_of(settings: Configuration, clock: Clock) -> PriceSource:
     """Return the configured publisher of prices."""
     pse = settings.prices.pse
-    options = {"base_url": str(pse.base_url), "timeout_s": pse.timeout_seconds, "page_size": pse.page_size}
+    options = {
+        "base_url": str(pse.base_url),
+        "timeout_s": pse.timeout_seconds,
+        "page_size": pse.page_size,
+        "secrets": settings.secrets,
+    }
     return create_price_source(settings.prices.source, options, clock)
 
 

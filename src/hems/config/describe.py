@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hems.config.fields import Allowed, Unit
+from hems.config.fields import Allowed, MayHoldSecret, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,11 @@ def element_of(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) is tuple:
         return section_of(get_args(annotation)[0])
     return None
+
+
+def may_hold_secret(field: FieldInfo) -> bool:
+    """Return whether the value of a setting may carry a password."""
+    return any(isinstance(item, MayHoldSecret) for item in (*field.metadata, *_nested_metadata(field.annotation)))
 
 
 def unit_of(field: FieldInfo) -> str | None:

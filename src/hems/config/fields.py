@@ -39,6 +39,11 @@ class Allowed:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class MayHoldSecret:
+    """Marks a setting whose value may carry a password: what is secret in it is never shown, logged or stored."""
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys refused, no silent conversions, read-only once loaded."""
 
@@ -122,7 +127,9 @@ LocalTime = Annotated[
     PlainSerializer(lambda value: value.strftime("%H:%M"), return_type=str),
     Allowed("a local time of day as HH:MM, such as 13:30"),
 ]
-HttpUrl = Annotated[str, BeforeValidator(_check_url), Allowed("an http:// or https:// address without a query")]
+HttpUrl = Annotated[
+    str, BeforeValidator(_check_url), Allowed("an http:// or https:// address without a query"), MayHoldSecret()
+]
 TimeZoneName = Annotated[
     str, BeforeValidator(_check_time_zone), Allowed("a time zone of the IANA database, such as Europe/Warsaw")
 ]

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hems.config.describe import section_of
+from hems.config.describe import may_hold_secret, section_of, settings_of
 from hems.config.faults import explain_fault, told_once
 from hems.config.models import Configuration
 from hems.config.secrets import References
 from hems.config.yaml_source import parse_yaml
 from hems.domain.errors import ConfigurationError
+from hems.domain.secrets import secrets_in_address
+from hems.plain_files import read_plain_file
 
 CONFIG_NAME = Path("config") / "master_coordinator_config.yaml"
 INSTALLED_ROOT = Path("/opt/goodwe-dynamic-price-optimiser")
 ENVIRONMENT_VARIABLE = "HEMS_CONFIG"
+FILE_MAX_BYTES = 100_000
+"""The complete file with all its comments has 14 kB. Of text made to be slow, ten times that takes seconds to read."""
+FAULTS_SHOWN_MAX = 50
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -42,7 +47,7 @@ def parse_configuration(
     """
     source = parse_yaml(text, name)
     if source.faults and source.data is None:
-        raise ConfigurationError(source.faults)
+        raise ConfigurationError(_told_in_order(source.faults, name))
     if source.data is None:
         raise ConfigurationError(
             [f"{name}:1:1: configuration: the file is empty; `hems config example` prints a complete one"]
@@ -59,8 +64,8 @@ def parse_configuration(
             if tuple(details["loc"]) not in resolver.unresolved:
                 faults.extend(explain_fault(details, source, resolver.origins))
     if faults:
-        raise ConfigurationError(sorted(dict.fromkeys(faults), key=_line_and_column))
-    return configuration.remember_source(source)
+        raise ConfigurationError(_told_in_order(faults, name))
+    return configuration.remember_source(source, _secrets_of(configuration, resolver))
 
 
 def default_config_path(environment: Mapping[str, str] | None = None) -> Path:
@@ -94,7 +99,7 @@ def resolve_directory(config_path: Path, value: Path) -> Path:
 
 def _read(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_plain_file(path, FILE_MAX_BYTES)
     except OSError as error:
         match error:
             case FileNotFoundError():
@@ -124,6 +129,29 @@ def _fill_empty_sections(data: Any, model: type[BaseModel]) -> Any:
         if section is not None and name in filled:
             filled[name] = _fill_empty_sections({} if filled[name] is None else filled[name], section)
     return filled
+
+
+def _secrets_of(configuration: Configuration, resolver: References) -> frozenset[str]:
+    """Return what the settings that may hold a secret hold of it: what was given by reference, and any user's name."""
+    secrets: set[str] = set()
+    for setting in settings_of(Configuration):
+        if not may_hold_secret(setting.field):
+            continue
+        path = tuple(setting.path.split("."))
+        value: Any = configuration
+        for part in path:
+            value = getattr(value, part)
+        secrets |= secrets_in_address(str(value)) | resolver.values.get(path, set())
+    return frozenset(secrets - {""})
+
+
+def _told_in_order(faults: Sequence[str], name: str) -> list[str]:
+    """Return each fault once, by its place in the file; a file with ever so many gets the first of them and a count."""
+    ordered = sorted(dict.fromkeys(faults), key=_line_and_column)
+    if len(ordered) <= FAULTS_SHOWN_MAX:
+        return ordered
+    more = len(ordered) - FAULTS_SHOWN_MAX
+    return [*ordered[:FAULTS_SHOWN_MAX], f"{name}:1:1: configuration: {more} more faults are not shown"]
 
 
 def _line_and_column(fault: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ class PseSource(Section):
 
     base_url: HttpUrl = Field(
         default="https://api.raporty.pse.pl/api",
+        repr=False,
         description="Address of the API, without the name of a report. The only address the coordinator calls outside "
         "the house.",
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hems.config.yaml_source import KeyPath, YamlSource
+from hems.config.yaml_source import KeyPath, YamlSource, odd_character
+from hems.plain_files import read_plain_file
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}?")
 _SECRET_MAX_BYTES = 65_536
@@ -22,6 +23,7 @@ class References:
         self._folder = folder
         self.origins: dict[KeyPath, str] = {}
         self.unresolved: set[KeyPath] = set()
+        self.values: dict[KeyPath, set[str]] = {}
         self.faults: list[str] = []
 
     def resolve(self, value: Any, path: KeyPath) -> Any:
@@ -41,17 +43,27 @@ class References:
             return self._fail(path, "a reference is written ${env:NAME} or ${file:/path/to/file}")
         if kind == "env":
             value = self._environment.get(target, "")
-            return value or self._fail(path, f"the environment variable {target} is not set, or empty")
-        file = self._folder / Path(target).expanduser()
+            named = f"the environment variable {target}"
+            return self._checked(value, path, named) or self._fail(path, f"{named} is not set, or empty")
         try:
-            content = file.read_bytes()
+            file = self._folder / Path(target).expanduser()
+        except RuntimeError:  # ~somebody
+            return self._fail(path, f"{target} cannot be found: there is no such user, or no home directory")
+        try:
+            content = read_plain_file(file, _SECRET_MAX_BYTES)
         except OSError as error:
             return self._fail(path, f"{file} cannot be read: {error.strerror}")
         try:
-            value = content[:_SECRET_MAX_BYTES].decode("utf-8").strip()
+            value = content.decode("utf-8").strip()
         except UnicodeDecodeError:
             return self._fail(path, f"{file} is not UTF-8 text")
-        return value or self._fail(path, f"{file} is empty")
+        return self._checked(value, path, str(file)) or self._fail(path, f"{file} is empty")
+
+    def _checked(self, value: str, path: KeyPath, origin: str) -> str:
+        if odd := odd_character(value):
+            self._fail(path, f"{origin} holds the character {odd}, which no setting takes")
+        self.values.setdefault(path, set()).add(value)
+        return value
 
     def _fail(self, path: KeyPath, message: str) -> str:
         self.unresolved.add(path)

@@ -119,7 +119,7 @@ def from_state(saved: object | None, now: datetime) -> LatchState:
         return EMPTY_LATCH
     try:
         return LatchState(held=dict(_entry_from_state(entry) for entry in _entries(saved)))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         detail = f"the saved safety state cannot be read ({error}); operations wait until the release time has passed"
         unknown = Violation(cause=Cause.SYSTEM_ERROR, bounds=STOP_FORCED, detail=detail)
         return LatchState(held={_UNREADABLE_KEY: Latched(violation=unknown, since=now, first_detail=detail)})
@@ -157,4 +157,11 @@ def _bounds_from_state(saved: object) -> Bounds:
     if not isinstance(saved, dict):
         raise TypeError("the bounds of a violation are missing")
     values = {name: saved[name] for name in _BOUND_NAMES}
-    return Bounds(**{name: math.inf if value is None else max(float(value), 0.0) for name, value in values.items()})
+    return Bounds(**{name: math.inf if value is None else _bound(value) for name, value in values.items()})
+
+
+def _bound(value: float) -> float:
+    bound = float(value)
+    if math.isnan(bound):  # which would compare with nothing, and so bound nothing
+        raise ValueError("a bound is not a number")
+    return max(bound, 0.0)

@@ -7,8 +7,11 @@ import os
 from pathlib import Path
 from typing import cast
 
+from hems.adapters.storage.disk import make_directory
 from hems.domain.errors import StorageError
+from hems.plain_files import read_json_file
 
+_MAX_BYTES = 1_000_000  # one inverter's settings take 1 kB
 _MODE = 0o640  # the inverter's serial number is in it
 
 
@@ -24,7 +27,7 @@ class JsonUserSettingsStore:
         Raises: StorageError: a save exists but cannot be read.
         """
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            content = read_json_file(self._path, _MAX_BYTES)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -43,8 +46,9 @@ class JsonUserSettingsStore:
         """
         beside = self._path.with_name(f".{self._path.name}.new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
+            make_directory(self._path.parent)
+            beside.unlink(missing_ok=True)  # of a write cut short, or a link that was planted there
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _MODE)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 os.fchmod(file.fileno(), _MODE)
                 json.dump(settings, file, indent=2)

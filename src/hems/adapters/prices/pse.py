@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,6 +22,7 @@ from hems.adapters.prices.registry import PRICE_SOURCES
 from hems.adapters.registry import options_from
 from hems.domain.errors import PricesRefused, PricesUnavailable, RejectedData
 from hems.domain.prices import Market, PriceSeries
+from hems.domain.secrets import Redactor, secrets_in_address, without_secrets
 from hems.domain.time_grid import slots_of_day
 from hems.ports.clock import Clock
 from hems.ports.prices import PriceSource
@@ -42,7 +43,7 @@ _WORTH_ANOTHER_TRY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY
 class PseOptions:
     """Where the API is and how patient we are with it."""
 
-    base_url: str = "https://api.raporty.pse.pl/api"
+    base_url: str = field(default="https://api.raporty.pse.pl/api", repr=False)
     timeout_s: float = 20.0
     """For one step: connecting, or the next piece of an answer."""
     total_timeout_s: float = 60.0
@@ -52,6 +53,8 @@ class PseOptions:
     page_limit: int = 10
     body_limit_bytes: int = 4_000_000
     """A day is 30 kB."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What of the address, beyond its user, no message may repeat."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -60,9 +63,9 @@ class PseOptions:
         """
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"base_url {self.base_url!r}: must be http(s)://host[:port][/path]")
+            raise ValueError(f"base_url {without_secrets(self.base_url)!r}: must be http(s)://host[:port][/path]")
         if parts.port == 0:  # reading it refuses anything beyond 65535
-            raise ValueError(f"base_url {self.base_url!r}: port 0 is no port")
+            raise ValueError(f"base_url {without_secrets(self.base_url)!r}: port 0 is no port")
         if not (self.timeout_s > 0 and self.total_timeout_s > 0):
             raise ValueError("timeout_s and total_timeout_s must be above 0")
         if self.page_size < 1 or self.page_limit < 1 or self.body_limit_bytes < 1:
@@ -72,10 +75,13 @@ class PseOptions:
 class PsePriceSource:
     """Fetches one delivery day at a time, all pages of it, and checks every row."""
 
-    def __init__(self, options: PseOptions, clock: Clock) -> None:
+    def __init__(self, options: PseOptions, clock: Clock, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """``transport`` replaces the network, for simulated time."""
         self._options = options
         self._clock = clock
+        self._transport = transport
         self._base_url = options.base_url.rstrip("/")
+        self._redact = Redactor(options.secrets | secrets_in_address(options.base_url))
         self._client: httpx2.AsyncClient | None = None
 
     @property
@@ -88,7 +94,17 @@ class PsePriceSource:
 
         Raises: PricesUnavailable, PricesRefused, RejectedData: the message names address and status.
         """
-        entity, field = _ENTITIES[market]
+        try:
+            return await self._fetch_day(market, day)
+        except (PricesUnavailable, PricesRefused, RejectedData) as error:
+            # Every message on its way out: it goes to log, status and database, and the address may hold a password.
+            # What a server wrote into it must not steer a terminal either.
+            told = self._redact(str(error))
+            error.args = ("".join(character if character.isprintable() else "?" for character in told),)
+            raise
+
+    async def _fetch_day(self, market: Market, day: date) -> PriceSeries:
+        entity, column = _ENTITIES[market]
         address = self._first_address(entity, day)
         limit_s = max(self._options.total_timeout_s, self._options.timeout_s)
         try:
@@ -98,7 +114,7 @@ class PsePriceSource:
             raise PricesUnavailable(
                 f"{address} did not finish within {limit_s:g} s; check the connection to the internet"
             ) from error
-        prices = prices_from_rows(rows, field=field, day=day, where=address)
+        prices = prices_from_rows(rows, field=column, day=day, where=address)
         expected = sum(1 for _ in slots_of_day(day, PSE_ZONE))
         if 0 < len(prices) < expected:
             log.warning("prices_partial", market=market.value, day=day.isoformat(), known=len(prices), of=expected)
@@ -143,13 +159,15 @@ class PsePriceSource:
             parts = urlsplit(link)
         except ValueError as error:
             raise RejectedData(f"{where}: nextLink {link[:100]!r} is not an address") from error
-        if parts.path.rstrip("/").rpartition("/")[2] != entity or not parts.query:
+        is_address = link.isascii() and link.isprintable()
+        if not is_address or parts.path.rstrip("/").rpartition("/")[2] != entity or not parts.query:
             raise RejectedData(f"{where}: nextLink {link[:100]!r} does not lead on through {entity}")
         return f"{self._base_url}/{entity}?{parts.query}"
 
     async def _get(self, address: str) -> bytes:
         if self._client is None:
             self._client = httpx2.AsyncClient(
+                transport=self._transport,
                 timeout=self._options.timeout_s,
                 headers={"Accept": "application/json", "User-Agent": "goodwe-master-coordinator"},
             )
@@ -174,6 +192,9 @@ class PsePriceSource:
         return body
 
     async def _read_body(self, response: httpx2.Response, address: str) -> bytes:
+        if "," in response.headers.get("Content-Encoding", ""):
+            # Packed twice, a few kilobytes unpack to gigabytes between two looks at their size.
+            raise RejectedData(f"{address} answered with a body packed more than once")
         body = bytearray()
         async for piece in response.aiter_bytes():
             body += piece
