@@ -26,7 +26,7 @@ class ProcessLock:
     def __enter__(self) -> ProcessLock:
         try:
             make_directory(self._path.parent)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, FILE_MODE)
+            descriptor = self._open()
         except OSError as error:
             reason = "a link stands in its place: remove it" if error.errno == errno.ELOOP else error.strerror
             raise StorageError(
@@ -42,6 +42,15 @@ class ProcessLock:
             ) from error
         self._descriptor = descriptor
         return self
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, FILE_MODE)
+        except OSError as error:
+            if error.errno not in {errno.EROFS, errno.ENOSPC}:
+                raise
+            # The house is cared for on a disk that takes nothing, too: the lock of an earlier run serves as well.
+            return os.open(self._path, os.O_RDONLY | _SAFELY)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
