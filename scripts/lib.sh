@@ -1,4 +1,5 @@
-# Shared by run.sh and test.sh: finds a Python, makes .venv and keeps what is installed in it equal to the pins.
+# shellcheck shell=bash
+# Shared by all scripts here: finds a Python, makes .venv and keeps what is installed in it equal to the pins.
 # Source it; it writes only inside the checkout. Needs bash and the usual core utilities.
 
 python_min_minor=11
@@ -56,11 +57,11 @@ need_venv() {
   Debian, Ubuntu:  sudo apt install $package"
 }
 
-# Prints what an installation depends on: the pins, the project's own metadata, where it lies (a virtual environment
-# does not survive being moved) and the Python under it.
+# stamp_of ROOT REQUIREMENTS [CODE]: what an installation in ROOT depends on: the pins, the project's own metadata and
+# where it lies (a virtual environment does not survive being moved). CODE is where the files are now, else ROOT.
 stamp_of() {
-    local root=$1 requirements=$2
-    { printf '%s\n' "$root"; cat "$root/$requirements" "$root/pyproject.toml" "$root/scripts/lib.sh"; } \
+    local root=$1 requirements=$2 code=${3:-$1}
+    { printf '%s\n' "$root"; cat "$code/$requirements" "$code/pyproject.toml" "$code/scripts/lib.sh"; } \
         | sha256sum | cut -d ' ' -f 1
 }
 
@@ -97,29 +98,49 @@ ensure_venv() {
 }
 
 install_venv() {
-    local root=$1 requirements=$2 stamp=$3 wanted=$4 python quiet=(--quiet)
-    [ -t 2 ] && quiet=()
+    local root=$1 requirements=$2 stamp=$3 wanted=$4 python
     if ! is_usable_venv "$root"; then
         python=$(find_python) || exit 1
         need_venv "$python"
         say "[1/3] making .venv with $("$python" --version 2>&1)"
         # All but the lock, which another start may be holding open.
-        find "$root/.venv" -mindepth 1 -maxdepth 1 ! -name .setup.lock -exec rm -rf {} +
-        "$python" -m venv "$root/.venv" >&2 || fail "the virtual environment $root/.venv could not be made"
+        find "$root/.venv/" -mindepth 1 -maxdepth 1 ! -name .setup.lock -exec rm -rf {} +
+        make_venv "$python" "$root/.venv"
     fi
-    say "[2/3] installing $(grep -c '==' "$root/$requirements" || true) pinned packages from $requirements"
-    pip_in "$root" install "${quiet[@]}" --require-hashes -r "$root/$requirements" \
-        || fail "the packages could not be installed; is there a connection to the package index? Run this again."
+    say "[2/3] installing $(count_pins "$root/$requirements") pinned packages from $requirements"
+    install_pins "$root/.venv" "$root/$requirements"
     say "[3/3] installing the Master Coordinator"
-    pip_in "$root" install --quiet --no-deps --no-build-isolation -e "$root" \
-        || fail "the project itself could not be installed from $root"
-    printf '%s\n' "$wanted" >"$root/.venv/$stamp.new"
-    mv "$root/.venv/$stamp.new" "$root/.venv/$stamp" || fail "$root/.venv cannot be written; is the disk full?"
+    install_project "$root/.venv" "$root"
+    write_stamp "$root/.venv/$stamp" "$wanted"
+}
+
+count_pins() { grep -c '==' "$1" || true; }
+
+# make_venv PYTHON DIRECTORY
+make_venv() { "$1" -m venv "$2" >&2 || fail "the virtual environment $2 could not be made"; }
+
+# install_pins VENV FILE: everything that FILE pins, with the hashes it names and nothing else.
+install_pins() {
+    local venv=$1 file=$2 quiet=(--quiet)
+    [ -t 2 ] && quiet=()
+    pip_in "$venv" install "${quiet[@]}" --require-hashes -r "$file" \
+        || fail "the packages could not be installed; is there a connection to the package index? Run this again."
+}
+
+# install_project VENV ROOT: makes VENV import the code where it lies, in ROOT.
+install_project() {
+    pip_in "$1" install --quiet --no-deps --no-build-isolation -e "$2" \
+        || fail "the project itself could not be installed from $2"
+}
+
+# write_stamp FILE TEXT: whole or not at all.
+write_stamp() {
+    printf '%s\n' "$2" >"$1.new" && mv "$1.new" "$1" || fail "${1%/*} cannot be written; is the disk full?"
 }
 
 # pip without a cache of its own, so that nothing is written outside the checkout.
 pip_in() {
-    local root=$1
+    local venv=$1
     shift
-    PIP_USER=0 "$root/.venv/bin/python" -m pip --disable-pip-version-check --no-input --no-cache-dir "$@" >&2
+    PIP_USER=0 "$venv/bin/python" -m pip --disable-pip-version-check --no-input --no-cache-dir "$@" >&2
 }

@@ -253,7 +253,7 @@ def test_a_question_is_refused_where_the_service_would_go_on(tmp_path: Path) -> 
 def test_a_file_of_another_owner_is_told_by_name(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents:
-        if parent != Path("/") and parent.stat().st_uid == 0 and "pytest" in parent.name:
+        if parent.stat().st_uid == 0 and parent.name.startswith(("pytest-", "popen-")):
             parent.chmod(0o755)
     path = tmp_path / "hems.sqlite3"
     with opened(path) as store:

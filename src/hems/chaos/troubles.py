@@ -33,6 +33,10 @@ class TroubleKind:
     longest_s: float
     value_of: Callable[[random.Random], float] = lambda _dice: 0.0
 
+    def __reduce__(self) -> tuple[Callable[[str], TroubleKind], tuple[str]]:
+        """Travel between processes by name."""
+        return _kind_named, (self.name,)
+
 
 def _any_of(*values: float) -> Callable[[random.Random], float]:
     return lambda dice: dice.choice(values)
@@ -120,6 +124,10 @@ TROUBLE_KINDS: dict[str, TroubleKind] = {
         ),
     )
 }
+
+
+def _kind_named(name: str) -> TroubleKind:
+    return TROUBLE_KINDS[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

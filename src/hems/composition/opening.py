@@ -71,6 +71,9 @@ class Opening:
         try:
             found = explain_window(self._loaded.settings, limits)
         except WrongBatteryWindow as error:
+            if self.battery_label is None and not _tells_a_voltage(limits):
+                self._only_read(inverter, parts, has_battery=True)  # nothing is wrong: nothing is known yet
+                return
             if self.battery_label is None:
                 await self._refuse(inverter, limits, error, parts)
             parts.events.add("battery_window", "error", f"{error}; the window found before is kept")
@@ -101,7 +104,7 @@ class Opening:
         parts.safety.configure(spec)
         if has_battery:
             self._look_again_s = parts.clock.monotonic() + LOOK_AGAIN_S
-            why = "the inverter reports nothing of its battery yet, neither limits nor a voltage"
+            why = "the inverter reports no voltage of its battery yet, neither limits nor a measured one"
             parts.events.add("battery_unknown", "warning", f"{why}: the house is only read; looking again in 5 minutes")
             return
         reason = inverter.capabilities.why_not(Ability.READ_BATTERY)
@@ -132,3 +135,8 @@ class Opening:
             parts.events.add("storage", "error", f"energy and savings are not counted yet: {error}")
             return
         parts.ledger = ledger
+
+
+def _tells_a_voltage(limits: ReportedBatteryLimits) -> bool:
+    known = (limits.voltage_min_v, limits.voltage_max_v, limits.measured_voltage_v)
+    return any(value is not None for value in known)

@@ -176,6 +176,13 @@ class ActionExecutorManager:
             return False
         return now >= self._active.expires_at or self._clock.monotonic() >= self._lease_ends_s
 
+    @property
+    def lease_left_s(self) -> float | None:
+        """Seconds until the lease in force ends, 0 or more; None in self-use."""
+        if self._active is None:
+            return None
+        return max(0.0, self._lease_ends_s - self._clock.monotonic())
+
     def target_reached(self, snapshot: SiteSnapshot) -> bool:
         """Return whether the command in force has reached its target SoC."""
         active, soc_pct = self._active, snapshot.battery.soc_pct

@@ -38,6 +38,10 @@ REFUSED_PROTECTION_PAUSE = timedelta(seconds=60)
 """An inverter that refuses even to rest is asked again only this often."""
 
 
+SHORTEST_INTERVAL_S = 0.5
+"""Between two cycles at the end of a lease."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorOptions:
     """The cadence of the cycle."""
@@ -47,6 +51,8 @@ class CoordinatorOptions:
     emergency_soc_pct: float
     control_check_interval: timedelta = timedelta(seconds=60)
     """How often the control registers are compared with the lease: another client may have changed them."""
+    uncertain_interval: timedelta = timedelta(seconds=10)
+    """How soon it is looked again, at the latest, while what the inverter does is not known."""
     silent_write_interval: timedelta = timedelta(seconds=30)
     """How often a protective write is tried while the inverter answers no poll."""
 
@@ -127,12 +133,19 @@ class MasterCoordinator:
 
     async def _cycle_until(self, stop: asyncio.Event) -> None:
         clock = self.parts.clock
-        interval_s = self.options.poll_interval.total_seconds()
         due = clock.monotonic()
         while not stop.is_set():
             await self.cycle()
-            due = max(due + interval_s, clock.monotonic())
+            due = max(due + self._interval_s(), clock.monotonic())
             await clock.wait(stop, due - clock.monotonic())
+
+    def _interval_s(self) -> float:
+        """Return how long to wait for the next cycle: shorter where a lease ends before, or nothing is known."""
+        interval_s, actions = self.options.poll_interval.total_seconds(), self.parts.actions
+        if actions.is_uncertain:
+            interval_s = min(interval_s, self.options.uncertain_interval.total_seconds())
+        left_s = actions.lease_left_s
+        return interval_s if left_s is None else min(interval_s, max(left_s, SHORTEST_INTERVAL_S))
 
     async def _shut_down(self) -> None:
         reason = self.stop_reason or "unknown"
