@@ -38,6 +38,8 @@ def fill(directory: Path, count: int = 300) -> Path:
             store.add_cycle(cycle(T0 + n * MINUTE, f"cycle {n}"))
             store.add_event(EventRecord(at=T0 + n * MINUTE, kind="k", severity="info", message=f"event {n}"))
             store.add_energy(quarter(T0 + n * MTU, cost=n / 100))
+            if n % 300 == 299:
+                store.flush()  # the queue is bounded: what a busy disk cannot take in time would be dropped
         slots = (SlotPrice(start=T0 + n * MTU, price_per_mwh=n, origin=PriceOrigin.PUBLISHED) for n in range(count))
         store.save_prices(Market.DAY_AHEAD, PriceSeries("PLN", tuple(slots)), "pse")
         store.put_state("safety_latch", {"causes": ["bms_alarm"]})

@@ -42,7 +42,8 @@ CHECK_S = 60.0
 SETTLED_EVERY_CHECKS = 120
 LOST_AFTER_POLLS = 3
 WRITE_BUDGET = 60
-STEP_S = 30.0
+LEISURELY_POLL_S, LEISURELY_STEP_S = 300.0, 60.0
+"""Where nothing is wrong, nothing has to be noticed soon; the campaign's time goes where something is."""
 
 CONFIGURATION = """\
 inverter:
@@ -158,6 +159,10 @@ class _Day:
         day.house.advance_to(plan.start + timedelta(seconds=10))  # the owner's settings have taken effect
         day.referee.begin(day.house)
         day.house.observer = day._observe
+        for start_s, end_s in plan.watched:
+            loop.call_later(max(0.0, start_s), day._set_pace)
+            loop.call_later(end_s, day._set_pace)
+        day._set_pace()
         loop.call_later(plan.length.total_seconds(), over.set)
         checks = asyncio.create_task(day._check_now_and_then(over))
         try:
@@ -213,6 +218,17 @@ class _Day:
             return lambda: self.market.faults.add(fault), lambda: self.market.faults.discard(fault)
         return scripts[name]
 
+    @property
+    def _is_watched(self) -> bool:
+        now_s = self.clock.monotonic()
+        return any(start_s <= now_s < end_s for start_s, end_s in self.plan.watched)
+
+    def _set_pace(self) -> None:
+        """Look closely where something is wrong, and at leisure where nothing is."""
+        watched = self._is_watched
+        self.service.set_poll_interval(timedelta(seconds=self.plan.poll_s if watched else LEISURELY_POLL_S))
+        self.house.step_max_s = self.plan.poll_s if watched else LEISURELY_STEP_S
+
     def _set_clock(self, seconds: float) -> None:
         self.clock.set_by += timedelta(seconds=seconds)
 
@@ -235,7 +251,8 @@ class _Day:
     async def _check_now_and_then(self, over: asyncio.Event) -> None:
         checks = 0
         while not await self.clock.wait(over, CHECK_S):
-            self._judge_normality()
+            if checks % 5 == 0 or self._is_watched:
+                self._judge_normality()
             checks += 1
             if checks % SETTLED_EVERY_CHECKS == 0 and not self.disk.is_refusing:
                 self.service.settle()
@@ -338,7 +355,7 @@ def _house_of(plan: DayPlan) -> SimulatorOptions:
         control_lag_s=plan.control_lag_s,
         priority=plan.priority,
         bms_protects=plan.bms_protects,
-        step_max_s=STEP_S,
+        step_max_s=LEISURELY_STEP_S,
     )
 
 

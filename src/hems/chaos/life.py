@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 RESTART_PAUSE_S = 30.0
 """RestartSec of the unit."""
+BOOT = timedelta(seconds=30)
+"""From power to the service's start."""
 RESTORE_HOOK_S = 20.0
 """The restore hook's own time limit."""
 WATCHDOG_S = 180.0
@@ -100,6 +103,7 @@ class Service:
         self._lives = 0
         self.heir = folder / "disk-0"
         self.process: Process | None = None
+        self._poll_interval = timedelta(seconds=10)
         self.cycles = 0
         self.starts = 0
         self.refused_starts = 0
@@ -109,17 +113,16 @@ class Service:
         self.committed: set[Key] = set()
         self.writes: dict[str, WriteCount] = {}
         self.host_is_off = False
-        self._late_until_s = 0.0
+        self._late_until = self._lease_ends_at = clock.true_now()
         self._lease: Command | None = None
-        self._lease_ends_s = 0.0
         self._task: asyncio.Task[None] | None = None
         self._damage_seed: int | None = None
         self.wake = asyncio.Event()
 
     # -- what the referee may ask ------------------------------------------------------------------------------
 
-    def lease_holds(self) -> bool:
-        """Return whether a living process asks for a forced mode by a lease that still runs."""
+    def lease_over_s(self, at: datetime) -> float:
+        """Return for how long no lease of a living process has covered a forced mode; 0 where one does, inf: never."""
         active = None
         if self.process is not None and not self.process.wire.dead:
             active = self.process.household.coordinator.parts.actions.active
@@ -127,9 +130,8 @@ class Service:
             # Counted here, in true time from when it was first seen: when it is over is not the coordinator's to say.
             self._lease = active
             if active is not None:
-                left_s = (active.expires_at - self._clock.now()).total_seconds()
-                self._lease_ends_s = self._clock.monotonic() + left_s
-        return active is not None and self._clock.monotonic() < self._lease_ends_s
+                self._lease_ends_at = self._clock.true_now() + (active.expires_at - self._clock.now())
+        return float("inf") if active is None else max(0.0, (at - self._lease_ends_at).total_seconds())
 
     def window(self) -> BatteryWindow | None:
         """Return the battery's window."""
@@ -138,11 +140,9 @@ class Service:
         spec = self.process.household.coordinator.parts.safety.spec
         return None if spec is None else spec.window
 
-    def may_be_late_s(self) -> float:
-        """Return for how long nobody can act yet."""
-        if self.host_is_off:
-            return float("inf")
-        return self._late_until_s - self._clock.monotonic()
+    def nobody_can_act(self, at: datetime) -> bool:
+        """Return whether nobody can act at ``at``: no host, or a restore hook or a watchdog still on its way."""
+        return self.host_is_off or at < self._late_until
 
     def count(self, purpose: WritePurpose, writes: int, *, forced: bool) -> None:
         """Count register writes of the day as the coordinator's clock has it."""
@@ -224,7 +224,17 @@ class Service:
         )
         self.starts += 1
         household = Household(loaded, around, on_cycle=self._count_cycle)
+        self._keep_pace(household)
         return Process(directory=directory, loaded=loaded, wire=wire, store=store, household=household)
+
+    def set_poll_interval(self, interval: timedelta) -> None:
+        """Let the coordinator poll at this interval from its next cycle on, in this life and the next ones."""
+        self._poll_interval = interval
+        if self.process is not None and not self.process.wire.dead:
+            self._keep_pace(self.process.household)
+
+    def _keep_pace(self, household: Household) -> None:
+        household.coordinator.options = replace(household.coordinator.options, poll_interval=self._poll_interval)
 
     def _count_cycle(self, _household: Household) -> None:
         self.cycles += 1
@@ -284,11 +294,11 @@ class Service:
     def switch_host_on(self) -> None:
         """Give the host its power back; it takes a while to boot."""
         self.host_is_off = False
-        self._late_until_s = self._clock.monotonic() + RESTART_PAUSE_S
+        self._late_until = self._clock.true_now() + BOOT
         self.wake.set()
 
     def _die(self, process: Process, *, late_s: float) -> None:
-        self._late_until_s = self._clock.monotonic() + late_s
+        self._late_until = self._clock.true_now() + timedelta(seconds=late_s)
         self.committed |= process.store.committed
         self._leave(process)
         process.wire.dead = True
@@ -300,8 +310,8 @@ class Service:
 
     async def _restore_after_death(self) -> None:
         """Do what the restore hook does."""
-        wait_s = self._late_until_s - RESTORE_HOOK_S - self._clock.monotonic()
-        await self._clock.sleep(wait_s)  # a hang is noticed by the watchdog only
+        until_hook = self._late_until - timedelta(seconds=RESTORE_HOOK_S) - self._clock.true_now()
+        await self._clock.sleep(until_hook.total_seconds())  # a hang is noticed by the watchdog only
         process = self.process
         if process is None:
             return

@@ -16,6 +16,11 @@ from hems.simulation.models import MODELS, Family
 CALM_SHARE = 0.1
 """Share of the days on which nothing goes wrong; they are compared with plain self-use."""
 
+LEAD_S = 330.0
+"""So long before a trouble the close look begins: a cycle at leisure, and a little."""
+AFTERMATH_S = 420.0
+"""So long after it the close look goes on: what has to be normal again in five minutes, and a little."""
+
 SETTLING_S = 900.0
 """Nothing goes wrong in the first quarter of an hour of a day, so that it has a normal to come back to."""
 QUIET_END_S = 1200.0
@@ -43,6 +48,7 @@ class DayPlan:
     priority: tuple[Function, ...]
     owner_floor_pct: int
     poll_s: float
+    """Between two polls while something is wrong, or may be; otherwise five minutes, to save the campaign's time."""
     price_shape: str
     faults: tuple[Fault, ...]
     troubles: tuple[Trouble, ...]
@@ -62,6 +68,14 @@ class DayPlan:
     def is_calm(self) -> bool:
         """Whether nothing goes wrong."""
         return not self.faults and not self.troubles
+
+    @property
+    def watched(self) -> tuple[tuple[float, float], ...]:
+        """From when until when [s] something is wrong or may still be: there everything is looked at closely."""
+        spells = [(fault.start_s, fault.start_s + (fault.duration_s or 0.0)) for fault in self.faults]
+        # What prices do is the business of hours, and of the next decision.
+        spells += [(each.start_s, each.end_s) for each in self.troubles if each.kind.area is not Area.PRICES]
+        return tuple(sorted((start_s - LEAD_S, end_s + AFTERMATH_S) for start_s, end_s in spells))
 
     def describe(self) -> str:
         """Return the day in a line or two, for a person who replays it."""
@@ -95,7 +109,7 @@ def draw_day(seed: int) -> DayPlan:
         control_lag_s=dice.choice((0.5, 3.0, 6.0)),
         priority=dice.choice(_PRIORITIES),
         owner_floor_pct=dice.choice((10, 10, 20)),
-        poll_s=60.0 if dice.random() < 0.9 else 20.0,
+        poll_s=dice.choice((10.0, 20.0, 30.0)),
         price_shape=dice.choice(("market", "market", "cheap", "dear", "negative", "quarters", "hours")),
         faults=faults,
         troubles=troubles,

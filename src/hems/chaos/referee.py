@@ -46,16 +46,16 @@ class Breach:
 class Promises(Protocol):
     """What the coordinator stands for at this moment."""
 
-    def lease_holds(self) -> bool:
-        """Return whether a forced mode is asked for by a lease that still runs."""
+    def lease_over_s(self, at: datetime) -> float:
+        """Return for how long a lease has been over ``at`` a true time; 0 while one runs, inf where there is none."""
         ...
 
     def window(self) -> BatteryWindow | None:
         """Return the battery's window, or None before the first reading."""
         ...
 
-    def may_be_late_s(self) -> float:
-        """Return the seconds for which nobody could act: a dead host, a hanging process, a restore hook on its way."""
+    def nobody_can_act(self, at: datetime) -> bool:
+        """Return whether nobody can act: no host, a process that hangs, a restore hook on its way."""
         ...
 
 
@@ -129,13 +129,13 @@ class Referee:
         return self._autonomy.order(self._own, *house.device.seen)
 
     def _judge_lease(self, house: SimulatedInverter, order: Order, step_s: float, *, is_forced: bool) -> None:
-        if not is_forced or self.promises.lease_holds():
+        over_s = self.promises.lease_over_s(house.now) if is_forced else 0.0
+        if over_s <= 0.0:
             self._forced.end()
             return
-        late_s = self.promises.may_be_late_s()
         hears = self._hard_of_hearing_until is None or house.now >= self._hard_of_hearing_until
-        if hears and late_s <= 0.0:
-            self._forced.add(step_s)
+        if hears and not self.promises.nobody_can_act(house.now):
+            self._forced.add(min(step_s, over_s))
         self.worst.forced_without_lease_s = max(self.worst.forced_without_lease_s, self._forced.counted_s)
         limit_s = LEASE_GRACE_S + house.options.control_lag_s
         if self._forced.counted_s > limit_s and not self._forced.told:
@@ -150,7 +150,7 @@ class Referee:
         if outside is None or autonomous is None or not self._worse_than_alone(house, autonomous, outside):
             self._outside.end()
             return
-        if self.promises.may_be_late_s() <= 0.0:
+        if not self.promises.nobody_can_act(house.now):
             self._outside.add(step_s)
         self.worst.outside_window_s = max(self.worst.outside_window_s, self._outside.counted_s)
         is_blind = self._blind_until is not None and house.now < self._blind_until
@@ -175,8 +175,6 @@ class Referee:
                 return f"the battery has {felt_c:.1f} degrees C, too cold to be charged"
             if volts > window.voltage_max_v:
                 return f"the battery has {volts:.1f} V, too much to be charged"
-            if battery.soc_pct >= 99.99:
-                return "the battery is full"
             if -battery.current_a > window.charge_current_max_a * 1.05:
                 return f"{-battery.current_a:.1f} A go into the battery"
             return None

@@ -139,6 +139,8 @@ class ActionExecutorManager:
         self._uncertain = True
         purpose = WritePurpose.DECISION if wanted.mode.is_forced else WritePurpose.RESTORE
         record = await self.execute(wanted, purpose, now)
+        if isinstance(record.result, Rejected) and wanted.mode.is_forced:
+            return await self.end_lease(WritePurpose.RESTORE, f"{wanted.mode.value} was lost and refused", now)
         if not isinstance(record.result, AlreadySo):  # some modes look alike, such as hold at the floor
             detail = f"the inverter was set to {found.detail}, not to {wanted.mode.value}; setting it right"
             self._alarm("control_differs", "warning", detail)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,9 +21,10 @@ from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.health import HealthMonitor
 from hems.coordination.price_service import PriceService
+from hems.coordination.protection import Protection
 from hems.coordination.safety_guard import SAFETY_SOURCE, STOPPING_CAUSES, SafetyGuard
 from hems.coordination.verification import Proof
-from hems.domain.command import AlreadySo, Applied, Command, Mode, Rejected, Unreachable, WritePurpose
+from hems.domain.command import AlreadySo, Applied, Command, Mode, Unreachable, WritePurpose
 from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
@@ -33,9 +34,6 @@ from hems.ports.clock import Clock
 from hems.ports.storage import RecordStore
 
 log = structlog.get_logger(__name__)
-
-REFUSED_PROTECTION_PAUSE = timedelta(seconds=60)
-"""An inverter that refuses even to rest is asked again only this often."""
 
 
 SHORTEST_INTERVAL_S = 0.5
@@ -96,8 +94,9 @@ class MasterCoordinator:
         self._wake: Trigger | None = Trigger.START
         # In seconds that never go back: a clock that is set must not stop these.
         self._next_health_s = self._next_control_check_s = parts.clock.monotonic()
-        self._next_silent_write_s = self._protect_again_s = self._next_health_s
-        self._refused_protection: Mode | None = None
+        self._protection = Protection(
+            parts.clock, parts.safety, parts.actions, parts.events, options.silent_write_interval, self._remember_action
+        )
         self._soc_was_low: bool | None = None
         self._news = False
 
@@ -188,7 +187,7 @@ class MasterCoordinator:
         self.envelope, self.snapshot = envelope, snapshot
         is_fresh = raw is not None
         await self._end_what_is_over(snapshot, now)
-        await self._protect(envelope, snapshot, now, is_fresh=is_fresh)
+        self._source = await self._protection.act(envelope, snapshot, self._source, now, is_fresh=is_fresh)
         parts.safety.keep()
         if is_fresh and parts.ledger is not None:
             parts.ledger.observe(snapshot, parts.prices.retail(now), forced=parts.actions.active is not None)
@@ -214,52 +213,6 @@ class MasterCoordinator:
         self._next_decision_at = parts.decisions.next_due(now)
         self.state = SystemState.MONITORING if not self.envelope.causes & STOPPING_CAUSES else SystemState.ERROR
         return parts.decisions.decide(context, self.envelope)
-
-    async def _protect(
-        self, envelope: SafetyEnvelope, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool
-    ) -> None:
-        """Make the inverter safe at once, and keep asking where it is not known to be."""
-        actions = self.parts.actions
-        command = self.parts.safety.command_for(envelope, actions.active, self._source, snapshot.battery.power_w, now)
-        if command is None and actions.is_uncertain:
-            command = actions.active or self_use(now, "what the inverter does is not known")
-        if command is None or not self._may_write(is_fresh=is_fresh):
-            return
-        record = await self._execute_protective(command, now)
-        if not isinstance(record.result, AlreadySo):
-            self._remember_action(record)
-            self.parts.events.add("safety_action", "warning", f"{record.asked}: {command.reason}")
-        if actions.active is None:
-            self._source = None
-        elif actions.active.mode not in {Mode.CHARGE, Mode.DISCHARGE}:  # a narrowed charge stays its asker's
-            self._source = SAFETY_SOURCE
-
-    async def _execute_protective(self, command: Command, now: datetime) -> ActionRecord:
-        """Act for safety; where the inverter cannot do the gentle mode the battery rests, else nothing stays forced."""
-        actions = self.parts.actions
-        if command.mode is self._refused_protection:
-            command = replace(command, mode=Mode.STANDBY)
-        record = await actions.execute(command, WritePurpose.SAFETY, now)
-        if isinstance(record.result, Rejected) and command.mode in {Mode.HOLD, Mode.NO_CHARGE}:
-            self._refused_protection = command.mode
-            record = await actions.execute(replace(command, mode=Mode.STANDBY), WritePurpose.SAFETY, now)
-        elif command.mode is Mode.SELF_USE:
-            self._refused_protection = None
-        if isinstance(record.result, Rejected):
-            self._protect_again_s = self.parts.clock.monotonic() + REFUSED_PROTECTION_PAUSE.total_seconds()
-            record = await actions.end_lease(WritePurpose.SAFETY, f"{record.asked} was refused", now)
-        return record
-
-    def _may_write(self, *, is_fresh: bool) -> bool:
-        """A silent inverter is not written to at every poll, for each attempt costs all its time-outs."""
-        elapsed_s = self.parts.clock.monotonic()
-        if is_fresh:
-            self._next_silent_write_s = elapsed_s
-            return elapsed_s >= self._protect_again_s
-        if elapsed_s < self._next_silent_write_s:
-            return False
-        self._next_silent_write_s = elapsed_s + self.options.silent_write_interval.total_seconds()
-        return True
 
     async def _end_what_is_over(self, snapshot: SiteSnapshot, now: datetime) -> None:
         actions = self.parts.actions

@@ -94,6 +94,7 @@ class SimulatedInverter:
         self.faults = tuple(parse_fault(fault) if isinstance(fault, str) else fault for fault in texts)
         self._injector = Injector(self.faults, self.device, self.house, options.seed)
         self.observer: StepObserver | None = None
+        self.step_max_s = options.step_max_s
         # One millisecond of the house, so that the first reading shows it running instead of zeros.
         self._injector.apply(0.0)
         self.house.step(start, 1e-3, self.device.order(start))
@@ -107,7 +108,7 @@ class SimulatedInverter:
 
     def advance_to(self, moment: datetime) -> None:
         """Let the house live until ``moment``; an earlier moment changes nothing."""
-        longest = timedelta(seconds=self.options.step_max_s)
+        longest = timedelta(seconds=self.step_max_s)
         while self.now < moment:
             step = min(longest, moment - self.now)
             if self.faults:

@@ -1,0 +1,110 @@
+"""Protection: makes the inverter safe in every cycle, and keeps asking where it is not known to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hems.coordination.action_executor_manager import ActionExecutorManager, self_use
+from hems.coordination.events import EventLog
+from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
+from hems.domain.command import AlreadySo, Command, Mode, Rejected, WritePurpose
+from hems.domain.readings import SiteSnapshot
+from hems.domain.record import ActionRecord
+from hems.domain.safety import SafetyEnvelope
+from hems.ports.clock import Clock
+
+REFUSED_PAUSE_S = 60.0
+"""An inverter that refuses even to rest is asked again only this often."""
+
+
+class Protection:
+    """Acts on the safety envelope, before anything is decided."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        safety: SafetyGuard,
+        actions: ActionExecutorManager,
+        events: EventLog,
+        silent_write_interval: timedelta,
+        remember: Callable[[ActionRecord], None],
+    ) -> None:
+        """``silent_write_interval``: how often it is tried while the inverter answers no poll."""
+        self._clock = clock
+        self._safety = safety
+        self._actions = actions
+        self._events = events
+        self._silent_write_interval_s = silent_write_interval.total_seconds()
+        self._remember = remember
+        # In seconds that never go back: a clock that is set must not stop these.
+        self._next_silent_write_s = self._again_s = clock.monotonic()
+        self._refused: Mode | None = None
+        self._told: tuple[str, str, type] | None = None
+
+    async def act(
+        self, envelope: SafetyEnvelope, snapshot: SiteSnapshot, source: str | None, now: datetime, *, is_fresh: bool
+    ) -> str | None:
+        """Do what ``envelope`` demands, or make sure of what is not known; return who the mode in force is from.
+
+        ``source``: who it was from so far. ``is_fresh``: whether the inverter answered this cycle's poll.
+        """
+        actions = self._actions
+        command = self._safety.command_for(envelope, actions.active, source, snapshot.battery.power_w, now)
+        if command is None and not actions.is_uncertain:
+            return source
+        if not self._may_write(is_fresh=is_fresh):
+            return source
+        if command is None and actions.active is not None:
+            return await self._make_sure_of_the_lease(source, now)
+        record = await self._execute(command or self_use(now, "what the inverter does is not known"), now)
+        self._tell(record, command.reason if command is not None else "what the inverter does is not known")
+        if actions.active is None:
+            return None
+        # A narrowed charge stays its asker's.
+        return source if actions.active.mode in {Mode.CHARGE, Mode.DISCHARGE} else SAFETY_SOURCE
+
+    async def _make_sure_of_the_lease(self, source: str | None, now: datetime) -> str | None:
+        """Put a lease that may be lost into the inverter again: an ordinary write, within the budget."""
+        record = await self._actions.reconcile(now)
+        if record is not None:
+            self._remember(record)
+        return source if self._actions.active is not None else None
+
+    async def _execute(self, command: Command, now: datetime) -> ActionRecord:
+        """Act for safety; where the inverter cannot do the gentle mode the battery rests, else nothing stays forced."""
+        actions = self._actions
+        if command.mode is self._refused:
+            command = replace(command, mode=Mode.STANDBY)
+        record = await actions.execute(command, WritePurpose.SAFETY, now)
+        if isinstance(record.result, Rejected) and command.mode in {Mode.HOLD, Mode.NO_CHARGE}:
+            self._refused = command.mode
+            record = await actions.execute(replace(command, mode=Mode.STANDBY), WritePurpose.SAFETY, now)
+        elif command.mode is Mode.SELF_USE:
+            self._refused = None
+        if isinstance(record.result, Rejected):
+            self._again_s = self._clock.monotonic() + REFUSED_PAUSE_S
+            record = await actions.end_lease(WritePurpose.SAFETY, f"{record.asked} was refused", now)
+        return record
+
+    def _tell(self, record: ActionRecord, reason: str) -> None:
+        if isinstance(record.result, AlreadySo):
+            self._told = None
+            return
+        self._remember(record)
+        told = (record.asked, reason, type(record.result))
+        if told != self._told:  # an inverter that stays silent is asked on and on, and told of once
+            self._events.add("safety_action", "warning", f"{record.asked}: {reason}")
+        self._told = told
+
+    def _may_write(self, *, is_fresh: bool) -> bool:
+        """A silent inverter is not written to at every poll, for each attempt costs all its time-outs."""
+        elapsed_s = self._clock.monotonic()
+        if is_fresh:
+            self._next_silent_write_s = elapsed_s
+            return elapsed_s >= self._again_s
+        if elapsed_s < self._next_silent_write_s:
+            return False
+        self._next_silent_write_s = elapsed_s + self._silent_write_interval_s
+        return True
