@@ -42,7 +42,7 @@ CHECK_S = 60.0
 SETTLED_EVERY_CHECKS = 120
 LOST_AFTER_POLLS = 3
 WRITE_BUDGET = 60
-LEISURELY_POLL_S, LEISURELY_STEP_S = 300.0, 60.0
+LEISURELY_POLL_S, LEISURELY_STEP_S = 300.0, 150.0
 """Where nothing is wrong, nothing has to be noticed soon; the campaign's time goes where something is."""
 
 CONFIGURATION = """\
@@ -226,7 +226,7 @@ class _Day:
     def _set_pace(self) -> None:
         """Look closely where something is wrong, and at leisure where nothing is."""
         watched = self._is_watched
-        self.service.set_poll_interval(timedelta(seconds=self.plan.poll_s if watched else LEISURELY_POLL_S))
+        self.service.set_pace(timedelta(seconds=self.plan.poll_s if watched else LEISURELY_POLL_S), is_shown=watched)
         self.house.step_max_s = self.plan.poll_s if watched else LEISURELY_STEP_S
 
     def _set_clock(self, seconds: float) -> None:

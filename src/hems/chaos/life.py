@@ -104,6 +104,7 @@ class Service:
         self.heir = folder / "disk-0"
         self.process: Process | None = None
         self._poll_interval = timedelta(seconds=10)
+        self._is_shown = True
         self.cycles = 0
         self.starts = 0
         self.refused_starts = 0
@@ -115,6 +116,8 @@ class Service:
         self.host_is_off = False
         self._late_until = self._lease_ends_at = clock.true_now()
         self._lease: Command | None = None
+        self._refused_text: bytes | None = None
+        self._is_restored = False
         self._task: asyncio.Task[None] | None = None
         self._damage_seed: int | None = None
         self.wake = asyncio.Event()
@@ -178,6 +181,7 @@ class Service:
         if process is None:
             return False
         self.process = process
+        self._is_restored = False
         stopper = asyncio.create_task(_when_set(until, process.stop))
         self._task = asyncio.create_task(process.household.coordinator.run(process.stop))
         try:
@@ -196,12 +200,18 @@ class Service:
         return True
 
     def _open(self) -> Process | None:
+        text = self._config.read_bytes()
+        if text == self._refused_text:  # as it was half a minute ago: so is the answer
+            self.refused_starts += 1
+            return None
         try:
             loaded = load(self._config)
         except ConfigurationError as error:
             log.warning("service refused to start", error=str(error))
             self.refused_starts += 1
+            self._refused_text = text
             return None
+        self._refused_text = None
         self._lives += 1
         directory = self.heir
         if self._damage_seed is not None:
@@ -227,14 +237,15 @@ class Service:
         self._keep_pace(household)
         return Process(directory=directory, loaded=loaded, wire=wire, store=store, household=household)
 
-    def set_poll_interval(self, interval: timedelta) -> None:
-        """Let the coordinator poll at this interval from its next cycle on, in this life and the next ones."""
-        self._poll_interval = interval
+    def set_pace(self, poll_interval: timedelta, *, is_shown: bool) -> None:
+        """Let the coordinator poll and show itself so from its next cycle on, in this life and the next ones."""
+        self._poll_interval, self._is_shown = poll_interval, is_shown
         if self.process is not None and not self.process.wire.dead:
             self._keep_pace(self.process.household)
 
     def _keep_pace(self, household: Household) -> None:
         household.coordinator.options = replace(household.coordinator.options, poll_interval=self._poll_interval)
+        household.is_shown = self._is_shown
 
     def _count_cycle(self, _household: Household) -> None:
         self.cycles += 1
@@ -313,7 +324,7 @@ class Service:
         until_hook = self._late_until - timedelta(seconds=RESTORE_HOOK_S) - self._clock.true_now()
         await self._clock.sleep(until_hook.total_seconds())  # a hang is noticed by the watchdog only
         process = self.process
-        if process is None:
+        if process is None or self._is_restored:
             return
         self.restores += 1
         wire = Wire(self._house, self._clock)
@@ -322,6 +333,7 @@ class Service:
                 for _attempt in range(3):
                     result = await restore_inverter(_Connector(self, process.loaded, wire, self.heir))
                     if isinstance(result, Applied | AlreadySo):
+                        self._is_restored = True  # the hook's own record: until a process runs again, nothing to do
                         return
                     await self._clock.sleep(1.0)
 

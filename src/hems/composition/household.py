@@ -51,6 +51,8 @@ class Household:
         self._on_progress = on_progress
         self._opening = Opening(loaded, self._on_quarter)
         self._refresh_s = refresh_s
+        self.is_shown = True
+        """Whether news are written to the status file; a simulated house that nobody looks at saves the work."""
         self._next_refresh_s = around.clock.monotonic()
         self._pruned_on: str | None = None
         self._slots_key: tuple[datetime, int] | None = None
@@ -95,7 +97,8 @@ class Household:
             self.collector.open_anew()
         if news or (self._refresh_s is not None and elapsed_s >= self._next_refresh_s):
             self._next_refresh_s = elapsed_s + (self._refresh_s or 0.0)
-            self._around.files.publish(self.status(), self._schedule())
+            if self.is_shown:
+                self._around.files.publish(self.status(), self._schedule())
             self._prune(now)
         if self._on_cycle is not None:
             self._on_cycle(self)

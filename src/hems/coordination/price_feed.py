@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hems.analysis.price_estimation import EstimationOptions
 from hems.domain.errors import RejectedData
 from hems.domain.prices import Market, PriceSeries
-from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds, require_utc, slots_of_day
+from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds, require_utc
 
 FURTHEST = timedelta(days=7)
 """Nobody publishes further ahead."""
@@ -70,8 +70,8 @@ class PriceFeed:
 
     def is_complete(self, day: date) -> bool:
         """Return whether every quarter of the local ``day`` is known: 92, 96 or 100."""
-        known = self.known.between(*local_day_bounds(day, self._options.zone))
-        return len(known) == sum(1 for _ in slots_of_day(day, self._options.zone))
+        start, end = local_day_bounds(day, self._options.zone)
+        return len(self.known.between(start, end)) == (end - start) // MTU
 
     def wanted_days(self, now: datetime) -> tuple[date, ...]:
         """Return the days that should be known at ``now`` and are not: today, and tomorrow from the afternoon on."""

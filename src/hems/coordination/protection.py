@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hems.coordination.action_executor_manager import ActionExecutorManager, self_use
 from hems.coordination.events import EventLog
 from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
-from hems.domain.command import AlreadySo, Command, Mode, Rejected, WritePurpose
+from hems.domain.command import AlreadySo, Command, Mode, NotConfirmed, Rejected, Unreachable, WritePurpose
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord
 from hems.domain.safety import SafetyEnvelope
@@ -17,6 +17,12 @@ from hems.ports.clock import Clock
 
 REFUSED_PAUSE_S = 60.0
 """An inverter that refuses even to rest is asked again only this often."""
+
+PROMPT_ATTEMPTS = 3
+FIRST_PAUSE_S = 15.0
+LONGEST_PAUSE_S = 240.0
+"""An inverter that answers and yet does not confirm is told again at once a few times, then ever more rarely: its flash
+wears. Below five minutes, so that all is normal by then; above the time in which a write may still come late."""
 
 
 class Protection:
@@ -40,6 +46,9 @@ class Protection:
         self._remember = remember
         # In seconds that never go back: a clock that is set must not stop these.
         self._next_silent_write_s = self._again_s = clock.monotonic()
+        self._unproven: tuple[Mode, int] = (Mode.SELF_USE, 0)
+        """What the inverter answered to and did not confirm, and how often in a row."""
+        self._next_attempt_s = clock.monotonic()
         self._refused: Mode | None = None
         self._told: tuple[str, str, type] | None = None
 
@@ -53,12 +62,16 @@ class Protection:
         actions = self._actions
         command = self._safety.command_for(envelope, actions.active, source, snapshot.battery.power_w, now)
         if command is None and not actions.is_uncertain:
+            self._unproven = (Mode.SELF_USE, 0)
             return source
-        if not self._may_write(is_fresh=is_fresh):
+        mode = command.mode if command is not None else Mode.SELF_USE
+        if not self._may_write(mode, is_fresh=is_fresh):
             return source
         if command is None and actions.active is not None:
             return await self._make_sure_of_the_lease(source, now)
         record = await self._execute(command or self_use(now, "what the inverter does is not known"), now)
+        if is_fresh:
+            self._count(mode, record)
         self._tell(record, command.reason if command is not None else "what the inverter does is not known")
         if actions.active is None:
             return None
@@ -98,12 +111,28 @@ class Protection:
             self._events.add("safety_action", "warning", f"{record.asked}: {reason}")
         self._told = told
 
-    def _may_write(self, *, is_fresh: bool) -> bool:
+    def _count(self, mode: Mode, record: ActionRecord) -> None:
+        """Count what an answering inverter did not confirm, and let it rest the longer the more often it did not."""
+        if not isinstance(record.result, NotConfirmed | Unreachable) or not record.register_writes:
+            self._unproven = (mode, 0)
+            return
+        before, times = self._unproven
+        times = times + 1 if before is mode else 1
+        self._unproven = (mode, times)
+        if times >= PROMPT_ATTEMPTS:
+            pause_s = min(FIRST_PAUSE_S * 2.0 ** min(times - PROMPT_ATTEMPTS, 10), LONGEST_PAUSE_S)
+            self._next_attempt_s = self._clock.monotonic() + pause_s
+
+    def _may_write(self, mode: Mode, *, is_fresh: bool) -> bool:
         """A silent inverter is not written to at every poll, for each attempt costs all its time-outs."""
         elapsed_s = self._clock.monotonic()
         if is_fresh:
             self._next_silent_write_s = elapsed_s
+            unproven, times = self._unproven
+            if unproven is mode and times >= PROMPT_ATTEMPTS and elapsed_s < self._next_attempt_s:
+                return False
             return elapsed_s >= self._again_s
+        self._unproven = (mode, 0)  # after a silence it is told at once
         if elapsed_s < self._next_silent_write_s:
             return False
         self._next_silent_write_s = elapsed_s + self._silent_write_interval_s

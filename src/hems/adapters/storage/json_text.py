@@ -37,14 +37,17 @@ def readable_json(value: object) -> str:
 def _lay_out(value: object, indent: str, levels: int) -> str:
     inner = indent + " "
     if levels and isinstance(value, Mapping) and value:
-        lines = (
-            f"{inner}{_compact(str(plain(key)))}: {_lay_out(item, inner, levels - 1)}" for key, item in value.items()
-        )
+        lines = (f"{inner}{_quoted(key)}: {_lay_out(item, inner, levels - 1)}" for key, item in value.items())
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if levels and isinstance(value, list | tuple) and 0 < len(value) <= LINES_MAX and isinstance(value[0], Mapping):
         lines = (inner + _compact(item) for item in value)
         return "[\n" + ",\n".join(lines) + f"\n{indent}]"
     return _compact(value)
+
+
+def _quoted(key: object) -> str:
+    # Nearly every key is a plain name, and a file has a hundred of them.
+    return f'"{key}"' if isinstance(key, str) and key.isidentifier() else _compact(str(plain(key)))
 
 
 def _compact(value: object) -> str:

@@ -85,6 +85,7 @@ class Controller:
         except BusError as error:
             raise InverterUnreachable(f"the control registers cannot be read: {error}") from error
         mode, power, detail = describe(situation)
+        self._learn(image, mode)
         floor, limit = image.get(Field.MIN_SOC), image.get(Field.EXPORT_LIMIT)
         fast = image.get(Field.FAST_CHARGE)
         return ControlState(
@@ -137,9 +138,11 @@ class Controller:
         detail = _left_over(command, situation)
         changes = {name for name, value in target.items() if self._placing.differs(image, name, value)}
         if not changes:
+            self._note_forced(command, image, target)
             return AlreadySo(detail=detail)
         self._keep_owner(changes, image, purpose)
-        self._forced_by_us = None if command.mode is Mode.SELF_USE else (image, target)
+        if command.mode is not Mode.SELF_USE:
+            self._note_forced(command, image, target)
         outcome = await self._placing.put(image, target)
         writes = self._access.frames_written - before
         if outcome.refused:
@@ -148,7 +151,22 @@ class Controller:
             return NotConfirmed(
                 detail=f"written, but read back otherwise: {_names(outcome.unconfirmed)}", writes=writes
             )
+        self._note_forced(command, image, target)
         return Applied(writes=writes, detail=detail)
+
+    def _note_forced(self, command: Command, image: Image, target: Target) -> None:
+        self._forced_by_us = None if command.mode is Mode.SELF_USE else (image, target)
+
+    def _learn(self, image: Image, mode: Mode | None) -> None:
+        """Take what was just read into account: what is the owner's again, and what is forced since before this run."""
+        settled = {name: value for name, value in image.items() if self._placing.is_settled(name)}
+        try:
+            self._owner.forget_restored(settled)
+        except StorageError as error:
+            logger.warning("which settings are the owner's again could not be kept: %s", error)
+        if self._forced_by_us is None and mode is not Mode.SELF_USE:
+            ours = self._owner.touched.keys() | _NEVER_PUT_BACK
+            self._forced_by_us = ({name: value for name, value in image.items() if name in ours}, {})
 
     async def restore(self, *, user_settings: bool) -> CommandResult:
         """Put the inverter back to self-use from any state; every step is tried, whatever another one came to."""
