@@ -26,7 +26,6 @@ from hems.domain.errors import HemsError
 from hems.domain.record import SystemState
 from hems.simulation.faults import Fault
 from hems.simulation.house import Connection
-from hems.simulation.market import MARKET_ZONE
 from hems.simulation.models import MODELS, Family
 from hems.simulation.price_server import PriceFault
 from hems.simulation.simulated_inverter import SimulatedInverter, SimulatorOptions
@@ -378,8 +377,3 @@ def _start(fault: Fault) -> float:
 
 def _end(fault: Fault) -> float:
     return fault.start_s + (fault.duration_s or 0.0)
-
-
-def local(moment: datetime) -> str:
-    """Return ``moment`` as the house's clock shows it."""
-    return f"{moment.astimezone(MARKET_ZONE):%H:%M:%S}"

@@ -147,7 +147,7 @@ class Referee:
         self, house: SimulatedInverter, order: Order, autonomous: Order | None, step_s: float, *, is_forced: bool
     ) -> None:
         outside = self._outside_window(house) if is_forced else None
-        if outside is None or autonomous is None or not self._worse_than_alone(house, autonomous, outside):
+        if outside is None or autonomous is None or not self._worse_than_alone(house, autonomous):
             self._outside.end()
             return
         if not self.promises.nobody_can_act(house.now):
@@ -186,7 +186,7 @@ class Referee:
             return f"{battery.current_a:.1f} A come out of the battery"
         return None
 
-    def _worse_than_alone(self, house: SimulatedInverter, autonomous: Order, _outside: str) -> bool:
+    def _worse_than_alone(self, house: SimulatedInverter, autonomous: Order) -> bool:
         """Return whether the battery does more of what it must not than the inverter would by itself."""
         battery, flow = house.house.battery, house.flow
         if battery is None:

@@ -15,13 +15,9 @@ import httpx2
 from hems.adapters.clock import LoopClock
 from hems.domain.prices import Market, PriceOrigin, PriceSeries, SlotPrice
 from hems.domain.time_grid import slots_of_day
-from hems.ports.clock import Clock
 from hems.simulation.market import ENTITIES, MARKET_ZONE, pse_rows, published_at, synthetic_day
 from hems.simulation.price_server import PriceFault, PriceServer, PriceServerOptions
 from hems.simulation.simulated_inverter import SimulatedInverter
-
-WRITES_PDU = (0x06, 0x10)
-WRITES_AA55 = (0x02, 0x03)
 
 
 class ProcessDied(BaseException):
@@ -54,7 +50,6 @@ class Wire:
         self._is_answered = False
         self._on_death: Callable[[], None] = lambda: None
         self.dead = False
-        self.frames_written = 0
 
     def arm(self, exchanges: int, on_death: Callable[[], None]) -> None:
         """Let the process die at its ``exchanges``-th next exchange: an odd one unanswered, an even one answered."""
@@ -68,13 +63,13 @@ class Wire:
 
     def exchange_pdu(self, pdu: bytes) -> bytes | None:
         """Return the reply to a Modbus PDU, None for silence."""
-        return self._exchange(pdu, self._house.exchange_pdu, is_write=pdu[0] in WRITES_PDU)
+        return self._exchange(pdu, self._house.exchange_pdu)
 
     def exchange_aa55(self, payload: bytes) -> bytes | None:
         """Return the reply to an AA55 payload, None for silence."""
-        return self._exchange(payload, self._house.exchange_aa55, is_write=payload[0] in WRITES_AA55)
+        return self._exchange(payload, self._house.exchange_aa55)
 
-    def _exchange(self, question: bytes, ask: Callable[[bytes], bytes | None], *, is_write: bool) -> bytes | None:
+    def _exchange(self, question: bytes, ask: Callable[[bytes], bytes | None]) -> bytes | None:
         if self.dead:
             raise ProcessDied
         self._house.advance_to(self._clock.true_now())
@@ -85,7 +80,6 @@ class Wire:
                     ask(question)
                 self._on_death()
                 raise ProcessDied
-        self.frames_written += is_write
         return ask(question)
 
 
@@ -138,11 +132,6 @@ class _TrueTime:
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         return await self._clock.wait(event, seconds)
-
-
-def price_clock(clock: HostClock) -> Clock:
-    """Return the clock of the price server."""
-    return _TrueTime(clock)
 
 
 def prices_of(shape: str, seed: int, market: Market, day: date) -> PriceSeries:
