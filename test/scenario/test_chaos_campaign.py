@@ -36,7 +36,7 @@ def test_ten_days_keep_every_promise() -> None:
     assert document["broken"] == []
     assert done.returncode == 0
     assert document["days"] == 10
-    assert document["cycles"] > 15_000
+    assert document["cycles"] > 3_000
     assert document["records_checked"] > 2_000
     assert {entry["breaches"] for entry in document["invariants"].values()} == {0}
 
