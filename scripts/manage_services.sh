@@ -24,7 +24,7 @@ END
 
 need_service() {
     [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1 \
-        || fail "systemd is not running on this machine, so there is no service to $1.
+        || fail "systemd is not running on this machine: there is no service, and \`$1\` does nothing.
   Without it the Master Coordinator runs in a terminal: $root/scripts/run.sh"
     systemctl cat "$service" >/dev/null 2>&1 \
         || fail "the service is not installed: sudo $root/scripts/ubuntu_setup.sh installs it"

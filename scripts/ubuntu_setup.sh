@@ -63,8 +63,9 @@ parse_options() {
             --capacity-kwh) capacity_kwh=$2; shift ;;
             --python) python_wanted=$2; shift ;;
             --wheels) wheels=$2; shift ;;
-            --update) action=update ;;
-            --uninstall) action=uninstall ;;
+            --update | --uninstall)
+                [ "$action" = install ] || [ "--$action" = "$1" ] || wrong_option "--$action does not go with $1"
+                action=${1#--} ;;
             --purge) purge=yes ;;
             --non-interactive) interactive=no ;;
             --no-start) start=no ;;

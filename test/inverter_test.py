@@ -133,16 +133,16 @@ async def _visit(options: GoodWeOptions, settings: Configuration | None) -> int:
     async with _reachable(options, settings) as reachable:
         is_simulated = options.host == SIMULATOR
         place = "the built-in simulated inverter" if is_simulated else "the inverter"
-        print(f"Asking {place} at {reachable.link} ...", flush=True)
+        print(f"Asking {place} at {reachable.link}; some 10 s where nothing answers ...", flush=True)
         diagnosis, line = await line_of(reachable, clock)
         if not diagnosis.is_usable:
             return _failed(line)
         try:
             visit = await visit_inverter(reachable, clock)
         except CapabilityMissing as error:
-            return _failed(CONTROL_MISSING(str(error), await what_there_is(reachable, clock)))
+            return _failed(line, CONTROL_MISSING(str(error), await what_there_is(reachable, clock)))
         except InverterUnreachable as error:
-            return _failed(BROKE_OFF(str(error)))
+            return _failed(line, BROKE_OFF(str(error)))
     print("✓ It answers.\n")
     inverter = visit.inverter
     for label, text in (
@@ -155,7 +155,7 @@ async def _visit(options: GoodWeOptions, settings: Configuration | None) -> int:
     for note in (*inverter.remarks, *visit.snapshot.notes):
         print(f"  {'Note':<18}{note}")
     # A simulated house has a time of its own: its clock is not compared.
-    judged = visit_findings(visit, None if is_simulated else settings, clock.now())
+    judged = visit_findings(visit, None if is_simulated else settings, clock.now(), line=line)
     for finding in (line, *judged):
         if finding.state is not State.OK:
             print()
@@ -163,8 +163,10 @@ async def _visit(options: GoodWeOptions, settings: Configuration | None) -> int:
     return 0
 
 
-def _failed(finding: Finding) -> int:
-    _print_finding("✗", finding, sys.stderr)
+def _failed(*findings: Finding) -> int:
+    for finding in findings:
+        if finding.state is not State.OK:
+            _print_finding("✗", finding, sys.stderr)
     return 1
 
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034  # names come from ubuntu_setup.sh and go to the other parts
 
 need_root() {
-    [ "$(id -u)" = 0 ] || fail "this needs root: sudo $0 ${action/#install/}"
+    [ "$(id -u)" = 0 ] || fail "this needs root: sudo $0$([ "$action" = install ] || printf ' --%s' "$action")"
 }
 
 # Two set-ups at once would swap each other's files. The lock goes with the process.

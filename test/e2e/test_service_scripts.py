@@ -61,6 +61,7 @@ def test_scripts_that_people_call_are_executable() -> None:
         (["--capacity-kwh=0"], "a number of kWh"),
         (["--port", "99999"], "--port 99999 is no port: 1 to 65535"),
         (["--wheels", "/nowhere"], "--wheels: there is no such folder"),
+        (["--update", "--uninstall"], "--update does not go with --uninstall"),
         (["--purge"], "--purge goes with --uninstall only"),
         (["--updaet"], "--updaet is not an option"),
     ],
@@ -71,6 +72,17 @@ def test_setup_refuses_wrong_options_before_it_does_anything(arguments: list[str
     assert done.stdout == ""
     assert told in done.stderr
     assert "[1/" not in done.stderr
+
+
+def test_setup_says_the_whole_command_that_root_is_to_run(tmp_path: Path) -> None:
+    nobody = tmp_path / "id"
+    nobody.write_text("#!/bin/sh\necho 65534\n")
+    nobody.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    for arguments, told in (([], "ubuntu_setup.sh\n"), (["--update"], "ubuntu_setup.sh --update\n")):
+        done = run("ubuntu_setup.sh", *arguments, path=path)
+        assert done.returncode == 1
+        assert f"error: this needs root: sudo {SCRIPTS / told}" in done.stderr
 
 
 def test_setup_explains_itself() -> None:
@@ -86,7 +98,8 @@ def test_every_verb_says_where_systemd_is_absent(verb: str, tmp_path: Path) -> N
         (tmp_path / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
     done = run("manage_services.sh", verb, path=str(tmp_path))
     assert done.returncode == 1
-    assert f"error: systemd is not running on this machine, so there is no service to {verb}" in done.stderr
+    assert "error: systemd is not running on this machine" in done.stderr
+    assert f"there is no service, and `{verb}` does nothing" in done.stderr
     assert f"{ROOT}/scripts/run.sh" in done.stderr
 
 

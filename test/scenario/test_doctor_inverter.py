@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from hems.adapters.clock import SystemClock
+from hems.adapters.inverters.goodwe import GoodWeOptions
+from hems.adapters.inverters.goodwe.et import EtInverter
 from hems.adapters.process_lock import ProcessLock
 from hems.composition.doctor.house import look_at
-from hems.composition.doctor.inverter import inverter_findings
-from hems.composition.doctor.model import Finding, State
+from hems.composition.doctor.inverter import inverter_findings, visit_findings, visit_inverter
+from hems.composition.doctor.model import Finding, Group, State
+from hems.domain.readings import SiteSnapshot
 from hems.simulation.server import ServerOptions, SimulatorServer
 from hems.simulation.simulated_inverter import SimulatorOptions
 from support.doctor_house import codes, house_in, the, with_status
@@ -129,6 +132,37 @@ async def test_a_wrong_family_is_told_beside_a_bad_line(tmp_path: Path) -> None:
             findings = await inverter_findings(look_at(house.options))
         assert codes(findings) == expected
         assert "Set inverter.family to ET, or to auto" in findings[-1].advice
+
+
+async def test_what_a_bad_line_can_look_like_is_not_blamed_on_meter_and_battery_first() -> None:
+    line = Finding(
+        group=Group.INVERTER,
+        code="inverter_answers_damaged",
+        state=State.WARNING,
+        title="Answers damaged",
+        found="5 of 12",
+    )
+    async with inverter(faults=("meter_lost", "no_bms")) as server:
+        visit = await visit_inverter(GoodWeOptions(host=server.host), SystemClock())
+    for judged, is_first in ((line, True), (replace(line, state=State.OK), False)):
+        findings = visit_findings(visit, None, datetime.now(UTC), line=judged)
+        for code in ("inverter_meter_lost", "inverter_battery_unknown"):
+            assert the(findings, code).advice[0].startswith("Mend the line first (Answers damaged)") is is_first
+
+
+async def test_a_house_in_the_middle_of_a_change_is_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, looks = EtInverter.read_snapshot, itertools.count()
+
+    async def contradicting_itself_at_first(inverter: EtInverter) -> SiteSnapshot:
+        snapshot = await read(inverter)
+        return replace(snapshot, notes=("check the meter's clamps",)) if next(looks) == 0 else snapshot
+
+    monkeypatch.setattr(EtInverter, "read_snapshot", contradicting_itself_at_first)
+    monkeypatch.setattr("hems.composition.doctor.inverter.SECOND_LOOK_S", 0.0)
+    async with inverter() as server:
+        visit = await visit_inverter(GoodWeOptions(host=server.host), SystemClock())
+    assert visit.snapshot.notes == ()
+    assert next(looks) == 2
 
 
 async def test_a_clock_that_controls_is_graver(tmp_path: Path) -> None:

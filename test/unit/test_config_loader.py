@@ -217,6 +217,15 @@ def test_unreadable_places_are_explained(tmp_path: Path) -> None:
         assert words in str(caught.value)
 
 
+def test_a_file_closed_to_this_user_says_who_may_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, limit: int) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("hems.config.loader.read_plain_file", refuse)  # root may read everything
+    with pytest.raises(ConfigurationError, match="Permission denied; try with sudo, or as a user of the group"):
+        load_configuration(tmp_path / "c.yaml")
+
+
 def test_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + SMALLEST.replace("\n", "\r\n").encode())

@@ -16,6 +16,8 @@ from hems.adapters.clock import SystemClock
 from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions, RetryOptions
 from hems.adapters.process_lock import ProcessLock
 from hems.adapters.storage.json_text import write_json_atomically
+from hems.cli.exit_codes import ExitCode
+from hems.cli.show_status import show_status
 from hems.composition import restore
 from hems.composition.kept_files import places_of
 from hems.composition.last_run import RECORD, ControlRecord, end_record, fingerprint_of, read_record, write_record
@@ -274,6 +276,24 @@ def test_a_refusal_is_shown_until_the_service_has_news_of_its_own(home: Home) ->
     assert "refused" in read_status(home.config).document, "the record is older"
     write_json_atomically(state, {"schema": 1, "at": "2026-11-22T11:00:01Z"})
     assert "refused" not in read_status(home.config).document
+
+
+@pytest.mark.parametrize("text", [BROKEN, None, "inverter: {ip_address: 5}\n"])
+def test_the_last_record_is_shown_where_the_configuration_cannot_be_used(
+    home: Home, text: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.configure(GOOD.format(host=A))
+    home.record(A, in_memory=False)
+    mode = {"mode": "charge", "power_w": 3000.0, "certain": True}
+    record = {"schema": 1, "at": SINCE.isoformat(), "state": "charging", "mode": mode}
+    write_json_atomically(home.data / "system_state" / "current_state.json", record)
+    home.configure(text)
+    assert show_status(home.config, as_json=True) == ExitCode.USAGE
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert "may still charge at 3.0 kW" in document["warning"]
+    assert str(home.config) in document["configuration_fault"]
+    assert str(home.config) in told.err
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"at": "soon", "message": "x"}', '{"at": 5}'])

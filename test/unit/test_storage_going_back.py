@@ -121,11 +121,17 @@ def test_what_is_no_backup_changes_nothing(data: Path, tmp_path: Path) -> None:
         "newer.sqlite3": "newer version",
         "without.tar.gz": "holds no hems.sqlite3",
         "broken.tar.gz": "cannot be read",
-        "absent.tar.gz": "no such",
+        "absent.tar.gz": "there is no such backup; nothing was changed",
     }.items():
         with pytest.raises(StorageError, match=said):
             restore_backup(tmp_path / name, data)
         assert contents(data) == before, name
+
+
+def test_a_backup_that_is_not_there_makes_no_data_directory(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such backup"):
+        restore_backup(tmp_path / "absent.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_archive_cannot_write_anywhere_else(data: Path, tmp_path: Path) -> None:

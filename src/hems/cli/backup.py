@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
         With --restore the other way: the stopped service's database and files by day become those of FILE. The
         configuration, the safety latch and the owner's inverter settings stay as they are.
-        Exit codes: 0 written and checked, 1 not written, 2 the configuration cannot be used.
+        Exit codes: 0 done and checked, 1 not done, 2 the configuration cannot be used, 5 --restore while it runs.
         """
         from hems.composition.tools import data_directory
         from hems.config.loader import default_config_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from hems.chaos.day import DayResult
 
 
+TOLD_EVERY = 10
+"""Days between two lines of progress where there is no terminal to draw a bar on."""
+
+
 def register(app: typer.Typer) -> None:
     """Add ``hems chaos``."""
 
     @app.command()
     def chaos(
         days: Annotated[int, typer.Option(min=1, help="Simulated days, each with a seed of its own.")] = 10,
-        seed: Annotated[int, typer.Option(min=0, help="Seed of the first day; the next days count on from it.")] = 1,
+        seed: Annotated[int, typer.Option(min=0, help="Seed of the first day; the next days count on from it.")] = 5,
         jobs: Annotated[int, typer.Option(min=0, help="Days side by side; 0 takes every core.")] = 0,
         as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     ) -> None:
@@ -59,8 +64,10 @@ def _live_through(seeds: Sequence[int], jobs: int) -> list[DayResult]:
         for result in run_days(seeds, jobs):
             results.append(result)
             bar.advance(task)
+            if not console.is_terminal and len(results) % TOLD_EVERY == 0:
+                print(f"{len(results)} of {len(seeds)} days", file=sys.stderr, flush=True)
             for breach in result.breaches:
-                console.print(f"seed {result.plan.seed}: {breach}", style="red", highlight=False)
+                console.print(f"seed {result.plan.seed}: {breach}", style="red", highlight=False, soft_wrap=True)
     return results
 
 
@@ -94,7 +101,7 @@ def _figures(document: dict[str, Any]) -> list[str]:
     work = f"{document['cycles']} cycles, {document['register_writes']} register writes"
     lines = [
         "",
-        f"{document['days']} days, {document['calm_days']} of them calm; {drawn} faults of {kinds} kinds",
+        f"days: {document['days']}, calm ones: {document['calm_days']}; faults: {drawn}, of {kinds} kinds",
         f"{document['starts']} starts, {document['refused_starts']} refused, {document['restores']} restore hooks",
         f"{work}, {document['records_checked']} records read back",
         f"closest calls: {closest}",

@@ -8,10 +8,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ from hems.cli.exit_codes import ExitCode
 from hems.cli.quiet_logs import logs_beside_the_output
 
 Document = dict[str, Any]
+T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -109,7 +110,7 @@ def farewell(document: dict[str, Any]) -> str:
     )
 
 
-async def _until_signalled(work: Callable[[asyncio.Event], Awaitable[Document]]) -> Document:
+async def _until_signalled(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run ``work`` until a first signal asks it to stop; a second one ends the program at once.
 
     A terminal that is closed (SIGHUP) asks for the same stop, but its second signal, which shells send, ends nothing.
@@ -135,6 +136,25 @@ async def _until_signalled(work: Callable[[asyncio.Event], Awaitable[Document]])
     return await work(stop)
 
 
+async def _cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work``; a first signal cancels it, so that it can put the inverter back; a second ends the program.
+
+    Raises: asyncio.CancelledError: it was cancelled, and what it had to put back is put back or told.
+    """
+
+    async def race(stop: asyncio.Event) -> T:
+        task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                task.cancel()
+            return await task
+        finally:
+            stopped.cancel()
+
+    return await _until_signalled(race)
+
+
 def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:
     """Run one decision cycle and print what it found; return the exit code."""
     from hems.composition.tools import load
@@ -145,7 +165,12 @@ def test_cycle(config: Path | None, *, execute: bool, as_json: bool) -> int:
             print(line)
 
     with logs_beside_the_output():
-        report = asyncio.run(run_trial(load(config), execute=execute, progress=tell))
+        trial = run_trial(load(config), execute=execute, progress=tell)
+        try:
+            report = asyncio.run(_cancelled_by_signals(trial))
+        except asyncio.CancelledError:
+            print("Broken off.", file=sys.stderr)
+            return ExitCode.FAILED
     if as_json:
         print(json.dumps(report.document, indent=2))
     else:

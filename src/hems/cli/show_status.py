@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,15 @@ MAY_STILL = {
 
 def show_status(config: Path | None, *, as_json: bool) -> int:
     """Print the last status and return the exit code."""
-    from hems.composition.status_file import read_status
+    from hems.composition.status_file import read_status_anyway
 
-    found = read_status(config)
+    found, fault = read_status_anyway(config)
     warning = _warning_or_doubt(found.document) if found.is_running is False else None
     refused = found.document.get("refused")
-    if refused is not None and not as_json:
+    if fault is not None:
+        found.document["configuration_fault"] = str(fault)
+        print(fault, file=sys.stderr)
+    elif refused is not None and not as_json:
         print(f"The service refused to start at {refused['at']}: {refused['message']}")
     if as_json:
         if warning is not None:
@@ -54,6 +58,8 @@ def show_status(config: Path | None, *, as_json: bool) -> int:
             print("The Master Coordinator is NOT running.", *filter(None, [warning]))
             print("This is its last record:")
         _draw(found)
+    if fault is not None:
+        return ExitCode.USAGE
     return ExitCode.OK if found.is_running else ExitCode.NOT_RUNNING
 
 

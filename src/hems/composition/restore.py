@@ -37,6 +37,22 @@ WAY_OUT = "To restore an inverter without the configuration, name it: hems resto
 Tell = Callable[[str], None]
 
 
+class _OnlyRead:
+    """The owner's saved settings, left as they are."""
+
+    def __init__(self, saved: JsonUserSettingsStore) -> None:
+        self._saved = saved
+
+    def load(self) -> dict[str, object] | None:
+        return self._saved.load()
+
+    def save(self, settings: dict[str, object]) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One inverter to restore, and the record of the run that controlled it, if that is known."""
@@ -83,7 +99,7 @@ async def restore_after_stop(
     environment = os.environ if environment is None else environment
     runtime = runtime_directory(environment)
     record = read_record(places_of(runtime)) if runtime is not None else read_record(_places(config_path, environment))
-    if record is not None and record.ended is not None:
+    if record is not None and record.ended is not None and not _was_taken_since(record):
         progress(f"Nothing to restore: {record.inverter.host} is in self-use since {record.ended:%Y-%m-%d %H:%M:%S}Z.")
         return None
     try:
@@ -96,6 +112,12 @@ async def restore_after_stop(
         return None
     share_s = AFTER_STOP_S / len(targets)
     return _worst([await _restore_within(share_s, target, environment, progress) for target in targets])
+
+
+def _was_taken_since(record: ControlRecord) -> bool:
+    """Return whether a run by hand, without systemd's directory in memory, took over what ``record`` says is back."""
+    later = read_record(places_of(None, record.data))
+    return later is not None and later.ended is None and record.ended is not None and later.since > record.ended
 
 
 def _targets(config_path: Path | None, environment: Mapping[str, str], progress: Tell) -> list[Target]:
@@ -200,13 +222,15 @@ async def _restore(
     target: Target, environment: Mapping[str, str], progress: Tell, attempts: int | None
 ) -> CommandResult:
     """Try ``attempts`` times, or until it is done; note a success where the next one looks for it."""
-    user_settings = JsonUserSettingsStore(target.data / STATE / USER_SETTINGS_FILE)
+    saved = JsonUserSettingsStore(target.data / STATE / USER_SETTINGS_FILE)
     clock = SystemClock()
     attempt = 0
     while True:
         attempt += 1
         of = "" if attempts is None else f" of {attempts}"
         progress(f"Restoring self-use at {_shown(target)} (attempt {attempt}{of}) …")
+        # The save of a running service is its own: it will touch the settings again, and may be killed then.
+        user_settings = _OnlyRead(saved) if is_held(target.data) else saved
         result = await restore_opened(GoodWeConnector(target.options, clock, user_settings))
         if isinstance(result, Applied | AlreadySo):
             _note(target, environment, clock.now(), progress)
@@ -224,6 +248,9 @@ def _note(target: Target, environment: Mapping[str, str], now: datetime, progres
     runtime = places_of(runtime_directory(environment))
     record = target.record
     if record is None:  # nothing was known; in the memory of this boot it is now
+        other = read_record(runtime)
+        if other is not None and other.ended is None:
+            return  # of an inverter that did not answer: it is still to be restored
         record = ControlRecord(
             inverter=target.options,
             serial_number="",

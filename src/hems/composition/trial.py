@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from hems.composition.household import Household
 from hems.composition.inverter import connector_of
 from hems.composition.parts import Surroundings
 from hems.composition.settings import price_service_of, tariff_of
+from hems.composition.taking_over import RecordingConnector
 from hems.composition.tools import Loaded
 from hems.coordination.action_executor_manager import describe
 from hems.coordination.verification import SETTLE, Proof
@@ -27,6 +28,7 @@ from hems.domain.command import AlreadySo, Applied, WritePurpose
 from hems.domain.decision import Decision
 from hems.domain.errors import StorageError
 from hems.domain.prices import Market
+from hems.ports.inverter import InverterConnector
 
 PRICES_TAKEN_OVER = timedelta(days=60)
 PROOF_PATIENCE = SETTLE + timedelta(seconds=30)
@@ -60,10 +62,11 @@ async def run_trial(loaded: Loaded, *, execute: bool, progress: Tell) -> TrialRe
         store = stack.enter_context(SqliteStore(StoreOptions(path=scratch / "test.sqlite3")))
         _take_over_prices(loaded, store, clock)
         prices = await stack.enter_async_context(price_service_of(settings, store, tariff_of(settings), clock))
-        connector = await stack.enter_async_context(connector_of(loaded, clock))
+        connector: InverterConnector = await stack.enter_async_context(connector_of(loaded, clock))
+        taken = RecordingConnector(connector, loaded, loaded.content, clock) if execute else None
         files = JsonFiles(scratch, loaded.zone)
         household = Household(
-            loaded, Surroundings(clock=clock, store=store, files=files, connector=connector, prices=prices)
+            loaded, Surroundings(clock=clock, store=store, files=files, connector=taken or connector, prices=prices)
         )
         stack.push_async_callback(household.collector.close)
         progress("Fetching prices …")
@@ -75,8 +78,8 @@ async def run_trial(loaded: Loaded, *, execute: bool, progress: Tell) -> TrialRe
             summary = f"The inverter gave no reading: {household.collector.last_error}"
             return TrialReport(document=household.status(), zone=loaded.zone, summary=summary, succeeded=False)
         succeeded, summary = True, f"Decided: {describe(decision.command)}. Nothing was written to the inverter."
-        if execute:
-            succeeded, summary = await _carry_out(household, decision, progress)
+        if taken is not None:
+            succeeded, summary = await _carry_out(household, decision, progress, taken.given_back)
         document = household.status() | {"test": {"executed": execute, "succeeded": succeeded, "summary": summary}}
         return TrialReport(document=document, zone=loaded.zone, summary=summary, succeeded=succeeded)
 
@@ -93,22 +96,29 @@ def _take_over_prices(loaded: Loaded, store: SqliteStore, clock: SystemClock) ->
         return  # the service has not stored anything yet: prices are fetched or estimated
 
 
-async def _carry_out(household: Household, decision: Decision, progress: Tell) -> tuple[bool, str]:
-    """Act, wait for the proof, and put the inverter back."""
+async def _carry_out(
+    household: Household, decision: Decision, progress: Tell, given_back: Callable[[], None] = lambda: None
+) -> tuple[bool, str]:
+    """Act, wait for the proof, and put the inverter back, also where the waiting is broken off."""
     coordinator = household.coordinator
     parts = coordinator.parts
     asked = describe(decision.command)
     progress(f"Carrying out: {asked} …")
-    now = parts.clock.now()
-    await parts.actions.reconcile(now)
-    record = await parts.actions.execute(decision.command, WritePurpose.DECISION, now)
-    outcome = type(record.result).__name__
-    proof = Proof.PENDING
-    if isinstance(record.result, Applied | AlreadySo):
-        proof = await _wait_for_proof(household, progress)
-    progress("Putting the inverter back to self-use …")
-    restored = await parts.actions.shut_down()
-    is_back = isinstance(restored, Applied | AlreadySo)
+    try:
+        now = parts.clock.now()
+        await parts.actions.reconcile(now)
+        record = await parts.actions.execute(decision.command, WritePurpose.DECISION, now)
+        outcome = type(record.result).__name__
+        proof = Proof.PENDING
+        if isinstance(record.result, Applied | AlreadySo):
+            proof = await _wait_for_proof(household, progress)
+    finally:
+        with suppress(OSError):  # the terminal may have gone
+            progress("Putting the inverter back to self-use …")
+        restored = await parts.actions.shut_down()
+        is_back = isinstance(restored, Applied | AlreadySo)
+        if is_back:
+            given_back()
     back = "back in self-use" if is_back else f"NOT confirmed back in self-use ({restored}): run `hems restore`"
     said = getattr(record.result, "detail", "")
     detail = f", {said}" if said else ""

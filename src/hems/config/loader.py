@@ -106,6 +106,8 @@ def _read(path: Path) -> str:
                 reason = f"no such file; name one with --config, or make one: `hems config example > {path}`"
             case IsADirectoryError():
                 reason = "this is a directory; name the file in it"
+            case PermissionError():
+                reason = f"cannot be read: {error.strerror}; try with sudo, or as a user of the group it belongs to"
             case _:
                 reason = f"cannot be read: {error.strerror}"
         raise ConfigurationError([f"{path}:1:1: configuration: {reason}"]) from error

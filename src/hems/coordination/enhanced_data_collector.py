@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from hems.domain.errors import InverterUnreachable
+from hems.domain.errors import InverterUnreachable, PermanentError
 from hems.domain.readings import SiteSnapshot
 from hems.domain.secrets import shortened_serial
 from hems.ports.clock import Clock
@@ -108,6 +108,11 @@ class EnhancedDataCollector:
             log.warning("inverter not opened", error=str(error), next_attempt_in_s=self._backoff_s)
             self._backoff_s = min(2 * self._backoff_s, self._options.backoff_max_s)
             return False
+        except PermanentError:
+            if inverter is not None:  # it is let go with the service, which has to put it back to self-use first
+                await self.close()
+                self._inverter = inverter
+            raise
         except BaseException:
             if inverter is not None:
                 await inverter.close()

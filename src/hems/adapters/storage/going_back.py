@@ -41,10 +41,12 @@ def restore_backup(backup: Path, directory: Path, *, progress: Progress | None =
     """Put what ``backup`` holds in the place of what is in the data ``directory``.
 
     No coordinator may run on ``directory``: hold its lock.
-    Raises: StorageError: it is no backup of ours, does not pass its check, is of a newer version, there is no room, or
-        a disk refuses; the directory is as it was.
+    Raises: StorageError: it is not there, is no backup of ours, does not pass its check, is of a newer version, there
+        is no room, or a disk refuses; the directory is as it was.
     """
     report = progress or (lambda _what, _share: None)
+    if not backup.exists():
+        raise StorageError(f"{backup}: there is no such backup; nothing was changed")
     try:
         make_directory(directory)
         with tempfile.TemporaryDirectory(prefix=".restore-", dir=directory) as scratch:

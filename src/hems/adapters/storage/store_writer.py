@@ -14,9 +14,9 @@ from functools import partial
 from hems.adapters.storage.database_file import DatabaseFile
 from hems.adapters.storage.integrity import BackgroundCheck
 from hems.adapters.storage.migration import NewerDatabase
-from hems.adapters.storage.patient_time import PatientTime
+from hems.adapters.storage.patient_time import PatientTime, newest_believed
 from hems.adapters.storage.retention import keep_size, prune
-from hems.adapters.storage.rows import Row, datetime_from_us
+from hems.adapters.storage.rows import Row, datetime_from_us, us_from_datetime
 from hems.adapters.storage.sqlite_schema import (
     CHECKED_ON_OPENING_MAX_BYTES,
     DamagedDatabase,
@@ -380,11 +380,22 @@ class StoreWriter:
             self._check.start()
 
     def _find_newest(self) -> datetime | None:
+        def ask(sql: str, *at: datetime) -> datetime | None:
+            row = self._file.ready().execute(sql, tuple(map(us_from_datetime, at))).fetchone()
+            return None if row[0] is None else datetime_from_us(row[0])
+
+        def last_before(at: datetime | None) -> datetime | None:
+            if at is None:
+                return ask("SELECT max(at_us) FROM samples")
+            return ask("SELECT max(at_us) FROM samples WHERE at_us < ?", at)
+
+        def first_from(at: datetime) -> datetime | None:
+            return ask("SELECT min(at_us) FROM samples WHERE at_us >= ?", at)
+
         try:
-            row = self._file.ready().execute("SELECT max(at_us) FROM samples").fetchone()
+            return newest_believed(last_before, first_from)
         except (sqlite3.Error, StorageError):
             return None
-        return None if row[0] is None else datetime_from_us(row[0])
 
 
 def _counted(counts: dict[str, int]) -> str:

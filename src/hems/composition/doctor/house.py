@@ -34,7 +34,7 @@ GOOD_COPY = CATALOGUE.warning(
     "configuration_last_good_used",
     "Checks use the last good configuration",
     "the present file cannot be used, so the other checks go by the copy with which the service last ran",
-    "To go back to it, copy it over the wrong one",
+    "Correct the present file, or go back to the copy (docs/service.md, `To go back`)",
 )
 NO_COPY = CATALOGUE.unknown(
     "configuration_missing_for_checks",

@@ -33,7 +33,7 @@ from hems.composition.doctor.inverter_kinds import (
     REPORTS_FAULT,
     SIMULATED,
 )
-from hems.composition.doctor.model import Finding
+from hems.composition.doctor.model import Finding, State
 from hems.composition.inverter import goodwe_options_of
 from hems.config.battery import explain_window
 from hems.config.models import Configuration
@@ -45,6 +45,8 @@ from hems.domain.site import Ability, ControlMethod, ReportedBatteryLimits
 from hems.ports.clock import Clock
 
 OPEN_LIMIT_S = 6.0
+SECOND_LOOK_S = 2.0
+"""A house in the middle of a change contradicts itself: some registers tell of before, others of after."""
 CLOCK_TOLERATED = timedelta(minutes=5)
 RECORD_FRESH = timedelta(minutes=2)
 RATE_GOOD_PCT = 90.0
@@ -114,7 +116,7 @@ async def examine(
         return [finding, CONTROL_MISSING(str(error), await what_there_is(options, clock))]
     except InverterUnreachable as error:
         return [finding, BROKE_OFF(str(error))]
-    return [finding, *visit_findings(visit, settings, clock.now())]
+    return [finding, *visit_findings(visit, settings, clock.now(), line=finding)]
 
 
 async def visit_inverter(options: GoodWeOptions, clock: Clock) -> Visit:
@@ -124,9 +126,13 @@ async def visit_inverter(options: GoodWeOptions, clock: Clock) -> Visit:
     """
     inverter = await GoodWeConnector(options, clock, MemoryUserSettingsStore()).open()
     try:
+        snapshot = await inverter.read_snapshot()
+        if snapshot.notes:
+            await clock.sleep(SECOND_LOOK_S)
+            snapshot = await inverter.read_snapshot()
         return Visit(
             inverter=inverter,
-            snapshot=await inverter.read_snapshot(),
+            snapshot=snapshot,
             limits=await inverter.read_battery_limits(),
             control=await inverter.read_control(),
         )
@@ -150,8 +156,9 @@ async def what_there_is(options: GoodWeOptions, clock: Clock) -> str:
     return f"Set inverter.control to auto; this inverter has: {names}"
 
 
-def visit_findings(visit: Visit, settings: Configuration | None, now: datetime) -> list[Finding]:
+def visit_findings(visit: Visit, settings: Configuration | None, now: datetime, *, line: Finding) -> list[Finding]:
     """Return what the readings of one visit show; without ``settings`` clock and battery cannot be judged."""
+    first = () if line.state is State.OK else (f"Mend the line first ({line.title}): it can look like this too",)
     inverter, snapshot = visit.inverter, visit.snapshot
     mode = "set from outside" if visit.control.mode is None else visit.control.mode.value.replace("_", " ")
     findings = [READS(f"{inverter.capabilities.control.value} control, mode {mode} ({visit.control.detail})")]
@@ -162,18 +169,18 @@ def visit_findings(visit: Visit, settings: Configuration | None, now: datetime) 
     if snapshot.inverter.state is WorkState.FAULT or snapshot.inverter.error_bits:
         findings.append(REPORTS_FAULT(f"error bits {snapshot.inverter.error_bits:#010x}"))
     if InverterFlag.METER_LOST in snapshot.inverter.flags:
-        findings.append(METER_LOST("the inverter does not hear its smart meter"))
+        findings.append(METER_LOST("the inverter does not hear its smart meter", *first))
     if inverter.capabilities.can(Ability.READ_BATTERY):
-        findings += _battery_findings(visit, settings)
+        findings += _battery_findings(visit, settings, first)
     return findings
 
 
-def _battery_findings(visit: Visit, settings: Configuration | None) -> list[Finding]:
+def _battery_findings(visit: Visit, settings: Configuration | None, first: tuple[str, ...]) -> list[Finding]:
     findings: list[Finding] = []
     battery = visit.snapshot.battery
     if battery.soc_pct is None or battery.voltage_v is None:
         notes = "; ".join(visit.snapshot.notes) or "no state of charge or no voltage"
-        findings.append(BATTERY_UNKNOWN(notes))
+        findings.append(BATTERY_UNKNOWN(notes, *first))
     if settings is None:
         return findings
     if visit.limits != ReportedBatteryLimits() or settings.battery_management.profile != "auto":

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from hems.adapters.inverters.goodwe.bus import BusError, BusRejected, BusTimeout
 from hems.adapters.inverters.goodwe.control_state import describe
-from hems.adapters.inverters.goodwe.fields import WORK_MODE_ECO, Field, Image, Target
+from hems.adapters.inverters.goodwe.fields import UNSET, WORK_MODE_ECO, Field, Image, Target
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
 from hems.adapters.inverters.goodwe.placing import FieldAccess, Outcome, Placing
 from hems.adapters.inverters.goodwe.registers import word_of, words
@@ -234,9 +234,17 @@ class Controller:
         return target
 
     def _owners(self, image: Image) -> Image:
-        """Return the owner's values that fit their places: one of another length would run into its neighbours."""
+        """Return the owner's values that fit their places: one of another length would run into its neighbours.
+
+        A minimum SoC read as unset was no reading, and is never written.
+        """
         kept = self._owner.touched
-        return {name: value for name, value in kept.items() if name not in image or len(image[name]) == len(value)}
+        return {
+            name: value
+            for name, value in kept.items()
+            if (name not in image or len(image[name]) == len(value))
+            and not (name is Field.MIN_SOC and word_of(value) == UNSET)
+        }
 
     def _let_go(self, image: Image, *, user_settings: bool) -> list[str]:
         """Let the save go where all of it is back, and say what could not be known."""
