@@ -2,6 +2,7 @@
 """Run the service for hours on the real clock against a simulated inverter with a poor link, and watch what it holds.
 
     .venv/bin/python benchmarks/soak.py --hours 2 [--json OUT.json]
+    .venv/bin/python benchmarks/soak.py --virtual-days 3      memory that Python holds, over simulated days
 
 Inverter, service and price server are real processes and sockets; prices change every quarter, so that the mode does
 too, and ``--status`` is asked every minute. Memory, file descriptors and threads are read from the kernel. Exit code 1
@@ -173,6 +174,51 @@ def status_of(config: Path) -> dict[str, Any]:
     return dict(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
 
 
+def measure_virtual_days(days: int) -> list[tuple[int, float]]:
+    """Return (hour, MB that Python holds) twice a day over simulated days, to tell filling up from growing."""
+    import gc
+    import tracemalloc
+
+    from hems.composition.simulated_days import Moment, SimulatedRun, simulate_days
+    from hems.composition.tools import load
+    from hems.simulation.market import SimulatedMarketOptions, SimulatedPriceSource
+    from hems.simulation.simulated_inverter import SimulatorOptions
+
+    start = datetime(2026, 3, 10, 11, 0, tzinfo=UTC)
+    held: dict[int, float] = {}
+
+    def look(moment: Moment) -> None:
+        hour = int((moment.at - start).total_seconds() // 3600)
+        if hour % 12 == 2 and hour not in held:
+            gc.collect()
+            held[hour] = round(tracemalloc.get_traced_memory()[0] / 1e6, 2)
+            print(f"hour {hour}: {held[hour]} MB", file=sys.stderr)
+
+    tracemalloc.start()
+    with tempfile.TemporaryDirectory() as name:
+        config = configuration(Path(name), poll_interval_seconds=30, communication_lost_after_seconds=90)
+        simulate_days(
+            SimulatedRun(
+                loaded=load(config),
+                start=start,
+                length=timedelta(days=days, hours=3),
+                house=SimulatorOptions(soc_pct=35.0, capacity_wh=10_000.0),
+                watch=look,
+                prices=lambda clock: SimulatedPriceSource(clock, SimulatedMarketOptions()),
+            )
+        )
+    return sorted(held.items())
+
+
+def be_quiet() -> None:
+    """Keep log lines out of the figures."""
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 def show_progress(now: Holding, hours: float, status: dict[str, Any]) -> None:
     """Say on the error stream how far the run is."""
     mode = (status.get("mode") or {}).get("mode")
@@ -190,7 +236,14 @@ def main() -> int:
     parser.add_argument("--poll", type=float, default=5.0, help="seconds between two polls")
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two looks at the process")
     parser.add_argument("--json", type=Path, help="where all samples go")
+    parser.add_argument("--virtual-days", type=int, help="simulated days instead of hours; two or more")
     options = parser.parse_args()
+    if options.virtual_days is not None:
+        be_quiet()
+        measured = measure_virtual_days(options.virtual_days)
+        print("| Hour | " + " | ".join(str(hour) for hour, _ in measured) + " |\n" + "|---" * (len(measured) + 1) + "|")
+        print("| held by Python, MB | " + " | ".join(f"{held_mb:.2f}" for _, held_mb in measured) + " |")
+        return 0
     held, status = asyncio.run(soak(options.hours, options.poll, options.every))
     growth = growth_of(held)
     cpu_share = (held[-1].cpu_s - held[0].cpu_s) / (held[-1].elapsed_s - held[0].elapsed_s)
