@@ -42,7 +42,7 @@ async def test_the_stop_of_the_service_ends_it_too(model: str, control: str) -> 
     assert house.simulator.flow.battery_w > 0.0
 
 
-async def test_it_is_tried_three_times_and_seen_once_the_line_is_back() -> None:
+async def test_it_is_tried_three_times_then_seldom_and_seen_once_the_line_is_back() -> None:
     house = await charging("GW6000-ES-20", "ems")
     ending = house.command(Mode.SELF_USE)
     writes = []
@@ -51,6 +51,11 @@ async def test_it_is_tried_three_times_and_seen_once_the_line_is_back() -> None:
         await house.inverter.apply(ending, WritePurpose.RESTORE)
         writes.append(house.inverter.register_writes - before > 0)
     assert writes == [True, True, True, False, False]
+    for minutes, is_tried in ((9, False), (2, True), (12, False)):
+        await house.live(minutes=minutes)
+        before = house.inverter.register_writes
+        await house.inverter.apply(ending, WritePurpose.RESTORE)
+        assert (house.inverter.register_writes > before) is is_tried, f"after {minutes} more minutes"
     await house.live(minutes=40)
     assert isinstance(await house.inverter.apply(ending, WritePurpose.RESTORE), AlreadySo), "seen now: it had worked"
 

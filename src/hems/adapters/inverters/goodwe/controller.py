@@ -42,7 +42,9 @@ _NEVER_PUT_BACK = frozenset({Field.EMS, Field.FAST_CHARGE})
 
 
 UNSEEN_ATTEMPTS = 3
-"""How often self-use is written while nothing can be read: a lost frame is made good, and flash is not worn."""
+UNSEEN_PAUSE_S = 600.0
+"""Self-use is written three times in a row while nothing can be read, so that a lost frame is made good; then after ten
+minutes, twenty, forty …: a module that was deaf may hear again, and flash is not worn."""
 
 
 class Controller:
@@ -68,7 +70,8 @@ class Controller:
         self._placing = Placing(access, clock)
         self._forced_by_us: tuple[Image, Target] | None = None
         """What was read before the latest forced mode, and what was then written."""
-        self._unseen_attempts_left = UNSEEN_ATTEMPTS
+        self._unseen_attempts = 0
+        self._next_unseen_s = clock.monotonic()
 
     async def read_state(self) -> ControlState:
         """Return what the control registers say.
@@ -132,7 +135,7 @@ class Controller:
             if command.mode is Mode.SELF_USE:
                 await self._end_unseen(error)
             raise
-        self._unseen_attempts_left = UNSEEN_ATTEMPTS
+        self._unseen_attempts = 0
         situation = await self._situation(image, command)
         target = target_for(command, situation, self._forced)
         detail = _left_over(command, situation)
@@ -195,9 +198,14 @@ class Controller:
 
     async def _end_unseen(self, why: object) -> None:
         """End our own forced mode although nothing can be read: what we wrote is known, and may still be heard."""
-        if self._forced_by_us is None or self._unseen_attempts_left <= 0:
+        if self._forced_by_us is None:
             return
-        self._unseen_attempts_left -= 1
+        elapsed_s = self._clock.monotonic()
+        if self._unseen_attempts >= UNSEEN_ATTEMPTS and elapsed_s < self._next_unseen_s:
+            return
+        self._unseen_attempts += 1
+        doublings = min(max(self._unseen_attempts - UNSEEN_ATTEMPTS, 0), 10)
+        self._next_unseen_s = elapsed_s + UNSEEN_PAUSE_S * 2.0**doublings
         logger.warning("ending a forced mode without being able to read (%s)", why)
         before, written = self._forced_by_us
         image = {**before, **written}
