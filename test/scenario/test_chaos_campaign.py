@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -137,6 +137,15 @@ def test_the_campaign_notices_a_broken_guard(name: str, monkeypatch: pytest.Monk
     with break_it():
         broken = {breach.invariant for breach in live_through(plan).breaches}
     assert invariant in broken, INVARIANTS[invariant]
+
+
+def test_without_a_host_an_eco_slot_is_held_to_its_end_and_ems_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    dark = [trouble("host_off", 1800.0, 3300.0)]
+    by_slot = winter_day(troubles=dark, model="GW10K-ET-fw617", control="eco_slot", capacity_wh=12_800.0)
+    assert live_through(by_slot).breaches == ()
+    assert live_through(winter_day(troubles=dark)).breaches == (), "docs/safety.md promises no end of EMS"
+    monkeypatch.setattr("hems.chaos.life.SLOT_ENDS_WITHIN", timedelta(minutes=-12))
+    assert 2 in {breach.invariant for breach in live_through(by_slot).breaches}
 
 
 def test_a_stop_that_never_lets_go_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

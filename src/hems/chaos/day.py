@@ -250,6 +250,7 @@ class _Day:
     async def _check_now_and_then(self, over: asyncio.Event) -> None:
         checks = 0
         while not await self.clock.wait(over, CHECK_S):
+            self.house.advance_to(self.clock.true_now())  # also while nobody asks it
             if checks % 5 == 0 or self._is_watched:
                 self._judge_normality()
             checks += 1

@@ -23,9 +23,9 @@ from hems.composition.parts import Surroundings
 from hems.composition.settings import price_service_options_of, tariff_of
 from hems.composition.tools import DATABASE, Loaded, load, store_options
 from hems.coordination.price_service import PriceService
-from hems.domain.command import AlreadySo, Applied, Command, CommandResult, WritePurpose
+from hems.domain.command import AlreadySo, Applied, Command, CommandResult, Mode, WritePurpose
 from hems.domain.errors import ConfigurationError, PermanentError, StorageError
-from hems.domain.site import BatteryWindow
+from hems.domain.site import BatteryWindow, ControlMethod
 from hems.domain.time_grid import local_date
 from hems.ports.inverter import Inverter
 from hems.simulation.simulated_inverter import SimulatedInverter
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 RESTART_PAUSE_S = 30.0
 """RestartSec of the unit."""
+SLOT_ENDS_WITHIN = timedelta(minutes=2)
+"""After its lease's end: slots end with a whole minute, and that minute belongs to them."""
 BOOT = timedelta(seconds=30)
 """From power to the service's start."""
 RESTORE_HOOK_S = 20.0
@@ -115,6 +117,7 @@ class Service:
         self.writes: dict[str, WriteCount] = {}
         self.host_is_off = False
         self._late_until = self._lease_ends_at = clock.true_now()
+        self._ends_by_itself_at: datetime | None = None
         self._lease: Command | None = None
         self._refused_text: bytes | None = None
         self._is_restored = False
@@ -144,8 +147,12 @@ class Service:
         return None if spec is None else spec.window
 
     def nobody_can_act(self, at: datetime) -> bool:
-        """Return whether nobody can act at ``at``: no host, or a restore hook or a watchdog still on its way."""
-        return self.host_is_off or at < self._late_until
+        """Return whether nobody can act at ``at``, nor the control method by itself: no host, or a hook on its way."""
+        if not self.host_is_off:
+            return at < self._late_until
+        # A slot ends by the inverter's own clock, however wrong that has become.
+        wrong_by = timedelta(seconds=abs(self._house.device.clock.error_s(at)))
+        return self._ends_by_itself_at is None or at < self._ends_by_itself_at + wrong_by
 
     def count(self, purpose: WritePurpose, writes: int, *, forced: bool) -> None:
         """Count register writes of the day as the coordinator's clock has it."""
@@ -299,8 +306,20 @@ class Service:
     def switch_host_off(self) -> None:
         """Take the host's power away."""
         self.host_is_off = True
+        self._ends_by_itself_at = self._bound_of_the_method()
         self.wake.clear()
         self.kill(late_s=0.0)
+
+    def _bound_of_the_method(self) -> datetime | None:
+        """Return when what is forced now ends without anybody: at its eco slot's end, or never (docs/safety.md)."""
+        process = self.process
+        if process is None or process.wire.dead or self._lease is None:
+            return None
+        inverter = process.household.collector.inverter
+        by_slot = inverter is not None and inverter.capabilities.control is ControlMethod.ECO_SLOT
+        if not by_slot or self._lease.mode not in {Mode.CHARGE, Mode.DISCHARGE}:
+            return None
+        return self._lease_ends_at + SLOT_ENDS_WITHIN
 
     def switch_host_on(self) -> None:
         """Give the host its power back; it takes a while to boot."""
