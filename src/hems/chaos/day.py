@@ -138,6 +138,8 @@ class _Day:
         self.breaches: list[Breach] = []
         self.spells = _spells(plan)
         self._not_normal_since_s: float | None = None
+        self._is_unsettled = False
+        """Whether something is not normal, whyever: then it is looked at closely too."""
         self.back_to_normal_s = 0.0
         self._told_not_normal: set[float] = set()
         self.records = 0
@@ -220,7 +222,7 @@ class _Day:
     @property
     def _is_watched(self) -> bool:
         now_s = self.clock.monotonic()
-        return any(start_s <= now_s < end_s for start_s, end_s in self.plan.watched)
+        return self._is_unsettled or any(start_s <= now_s < end_s for start_s, end_s in self.plan.watched)
 
     def _set_pace(self) -> None:
         """Look closely where something is wrong, and at leisure where nothing is."""
@@ -261,6 +263,9 @@ class _Day:
         """Hold the service to being back to normal in time, whenever nothing has been wrong for long enough."""
         now_s = self.clock.monotonic()
         trouble = self._what_is_not_normal()
+        if self._is_unsettled is not (trouble is not None):
+            self._is_unsettled = trouble is not None
+            self._set_pace()
         is_wrong_outside = any(spell.start_s <= now_s < spell.end_s for spell in self.spells)
         if trouble is None or is_wrong_outside or self._house_is_out_of_limits():
             self._not_normal_since_s = None

@@ -66,6 +66,7 @@ class CountedInverter:
     async def apply(self, command: Command, purpose: WritePurpose) -> CommandResult:
         """Put ``command`` into the inverter, counted."""
         before = self._inverter.register_writes
+        self._service.ask(command)
         try:
             return await self._inverter.apply(command, purpose)
         finally:
@@ -116,7 +117,7 @@ class Service:
         self.committed: set[Key] = set()
         self.writes: dict[str, WriteCount] = {}
         self.host_is_off = False
-        self._late_until = self._lease_ends_at = clock.true_now()
+        self._late_until = self._lease_ends_at = self._asked_until = clock.true_now()
         self._ends_by_itself_at: datetime | None = None
         self._lease: Command | None = None
         self._refused_text: bytes | None = None
@@ -128,16 +129,25 @@ class Service:
     # -- what the referee may ask ------------------------------------------------------------------------------
 
     def lease_over_s(self, at: datetime) -> float:
-        """Return for how long no lease of a living process has covered a forced mode; 0 where one does, inf: never."""
-        active = None
-        if self.process is not None and not self.process.wire.dead:
-            active = self.process.household.coordinator.parts.actions.active
+        """Return for how long no lease of a living process has covered a forced mode; inf where no process lives."""
+        if self.process is None or self.process.wire.dead:
+            return float("inf")
+        active = self.process.household.coordinator.parts.actions.active
         if active is not self._lease:
             # Counted here, in true time from when it was first seen: when it is over is not the coordinator's to say.
             self._lease = active
             if active is not None:
-                self._lease_ends_at = self._clock.true_now() + (active.expires_at - self._clock.now())
-        return float("inf") if active is None else max(0.0, (at - self._lease_ends_at).total_seconds())
+                self._lease_ends_at = self._in_true_time(active.expires_at)
+        ends = [self._asked_until] if active is None else [self._asked_until, self._lease_ends_at]
+        return max(0.0, (at - max(ends)).total_seconds())
+
+    def ask(self, command: Command) -> None:
+        """Note what the inverter is asked for: a forced mode that was never confirmed may be in force until its end."""
+        is_forced = command.mode.is_forced
+        self._asked_until = self._in_true_time(command.expires_at) if is_forced else self._clock.true_now()
+
+    def _in_true_time(self, moment: datetime) -> datetime:
+        return self._clock.true_now() + (moment - self._clock.now())
 
     def window(self) -> BatteryWindow | None:
         """Return the battery's window."""

@@ -50,7 +50,7 @@ class Protection:
         """What the inverter answered to and did not confirm, and how often in a row."""
         self._next_attempt_s = clock.monotonic()
         self._refused: Mode | None = None
-        self._told: tuple[str, str, type] | None = None
+        self._told: tuple[str, type] | None = None
 
     async def act(
         self, envelope: SafetyEnvelope, snapshot: SiteSnapshot, source: str | None, now: datetime, *, is_fresh: bool
@@ -106,7 +106,10 @@ class Protection:
             self._told = None
             return
         self._remember(record)
-        told = (record.asked, reason, type(record.result))
+        told = (
+            record.asked.split(" ")[0],
+            type(record.result),
+        )  # without power and end, which change from one to the next
         if told != self._told:  # an inverter that stays silent is asked on and on, and told of once
             self._events.add("safety_action", "warning", f"{record.asked}: {reason}")
         self._told = told
