@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from hems.config.describe import settings_of
 from hems.config.loader import load_configuration
@@ -60,10 +62,17 @@ def test_schema_refuses_unknown_keys_and_names_units() -> None:
     assert inverter["properties"]["poll_interval_seconds"]["maximum"] == 60
 
 
-def test_shipped_file_loads_fast() -> None:
-    durations = []
-    for _ in range(5):
-        start = time.perf_counter()
-        load_configuration(SHIPPED)
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 0.08
+def test_checking_the_shipped_file_costs_little_beside_reading_it() -> None:
+    """A ratio: absolute times are the machine's, and its other work's."""
+
+    def shortest_s(work: Callable[[], object]) -> float:
+        durations = []
+        for _ in range(5):
+            start = time.process_time()
+            work()
+            durations.append(time.process_time() - start)
+        return min(durations)
+
+    text = SHIPPED.read_text(encoding="utf-8")
+    reading_s = shortest_s(lambda: YAML(typ="rt").load(text))
+    assert shortest_s(lambda: load_configuration(SHIPPED)) < 3.0 * reading_s
