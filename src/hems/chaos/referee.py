@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from hems.domain.site import BatteryWindow
-from hems.simulation.control import Controller, Settings
+from hems.simulation.control import FLOOR_HYSTERESIS_PCT, Controller, Settings
 from hems.simulation.house import Order, dispatch
 from hems.simulation.simulated_inverter import SimulatedInverter
 
@@ -110,9 +110,15 @@ class Referee:
         now = house.now
         if house.faults:
             self._note_faults(house, now)
-        is_forced = autonomous is not None and not _same(order, autonomous)
+        is_forced = autonomous is not None and not _same(order, autonomous, is_free=self._is_free_to_rest(house))
         self._judge_lease(house, order, step_s, is_forced=is_forced)
         self._judge_window(house, order, autonomous, step_s, is_forced=is_forced)
+
+    def _is_free_to_rest(self, house: SimulatedInverter) -> bool:
+        """Return whether the SoC lies where the floor's own memory decides, which a hold may have set."""
+        if self._own is None or house.soc_pct is None:
+            return False
+        return self._own.soc_min_pct <= house.soc_pct <= self._own.soc_min_pct + FLOOR_HYSTERESIS_PCT
 
     def _note_faults(self, house: SimulatedInverter, now: datetime) -> None:
         elapsed_s = (now - house.start).total_seconds()
@@ -204,12 +210,12 @@ class Referee:
         return flow.battery_w > max(alone_w, 0.0) + NOTICEABLE_W
 
 
-def _same(order: Order, autonomous: Order) -> bool:
-    """Return whether ``order`` is what the inverter would do by itself."""
+def _same(order: Order, autonomous: Order, *, is_free: bool) -> bool:
+    """Return whether ``order`` is what the inverter would do by itself; ``is_free``: whether it discharges is open."""
     return order is autonomous or (
         order.rule is autonomous.rule
         and order.power_w == autonomous.power_w
-        and order.may_discharge == autonomous.may_discharge
+        and (is_free or order.may_discharge == autonomous.may_discharge)
         and order.may_charge == autonomous.may_charge
         and order.charge_limit_a == autonomous.charge_limit_a
         and order.discharge_limit_a == autonomous.discharge_limit_a
