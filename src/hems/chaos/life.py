@@ -144,7 +144,9 @@ class Service:
     def ask(self, command: Command) -> None:
         """Note what the inverter is asked for: a forced mode that was never confirmed may be in force until its end."""
         is_forced = command.mode.is_forced
-        self._asked_until = self._in_true_time(command.expires_at) if is_forced else self._clock.true_now()
+        until = self._in_true_time(command.expires_at) if is_forced else self._clock.true_now()
+        # Asking for self-use ends what was asked before, and asking again excuses nothing.
+        self._asked_until = until if is_forced else min(until, self._asked_until)
 
     def _in_true_time(self, moment: datetime) -> datetime:
         return self._clock.true_now() + (moment - self._clock.now())
