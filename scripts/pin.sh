@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate "$@"; }
-compile --extra build pyproject.toml -o requirements.txt
-compile --extra build --extra dev pyproject.toml -o requirements-dev.txt
+compile --extra build --extra plots pyproject.toml -o requirements.txt
+compile --extra build --extra plots --extra dev pyproject.toml -o requirements-dev.txt

@@ -4,12 +4,14 @@
     ├── ConfigurationError      stops start-up; names file, line, key and what is allowed
     ├── TransientError          may pass by itself: try again later
     │   ├── InverterUnreachable     no answer from the inverter
-    │   └── PricesUnavailable       the price source did not answer, or not yet
+    │   ├── PricesUnavailable       the price source did not answer, or not yet
+    │   └── ForecastUnavailable     the forecast source did not answer, or not yet
     ├── PermanentError          will not pass by itself: a person has to act
     │   ├── CapabilityMissing       this inverter cannot do what was asked
     │   ├── CommandRejected         the inverter refused a write
     │   ├── WrongBatteryWindow      the configured battery cannot be the one that is connected
-    │   └── PricesRefused           the price source refuses the request itself: wrong address, or its interface changed
+    │   ├── PricesRefused           the price source refuses the request itself: wrong address, or its interface changed
+    │   └── ForecastRefused         the forecast source refuses the request itself: wrong place, planes or key
     ├── RejectedData            a source answered with something that cannot be right
     └── StorageError            the disk did not take or give a record
 
@@ -50,6 +52,14 @@ class PricesUnavailable(TransientError):
         self.retry_after = retry_after
 
 
+class ForecastUnavailable(TransientError):
+    """The forecast source did not answer usably. ``retry_after``: the wait it asked for, None where it asked for none."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class PermanentError(HemsError):
     """Will not pass by itself: a person has to act."""
 
@@ -68,6 +78,10 @@ class WrongBatteryWindow(PermanentError):
 
 class PricesRefused(PermanentError):
     """The price source refuses the request itself; asking the same again will not help."""
+
+
+class ForecastRefused(PermanentError):
+    """The forecast source refuses the request itself; asking the same again will not help."""
 
 
 class RejectedData(HemsError):

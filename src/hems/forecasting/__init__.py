@@ -1,0 +1,1 @@
+"""What the house will use and the sun will give: pure models over measured history, in numpy."""
