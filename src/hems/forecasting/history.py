@@ -23,7 +23,7 @@ _QUARTERS_PER_HOUR = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarterHistory:
-    """Mean power per quarter [W] on an unbroken UTC grid from ``start`` on, all arrays of shape (n,); NaN is unknown."""
+    """Mean power per quarter [W] on an unbroken UTC grid from ``start`` on; arrays of shape (n,), NaN is unknown."""
 
     start: datetime
     load_w: FloatArray
