@@ -53,7 +53,7 @@ class PricesUnavailable(TransientError):
 
 
 class ForecastUnavailable(TransientError):
-    """The forecast source gave no usable answer. ``retry_after``: the wait it asked for, None where it asked for none."""
+    """The forecast source gave no usable answer. ``retry_after``: the wait it asked for, or None."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
