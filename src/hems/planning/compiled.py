@@ -1,0 +1,67 @@
+"""The kernel, compiled where numba is installed (extra `fast`), else as it is: same source, same answers.
+
+Compiling costs 150 MB of memory and seconds at the first use: it is for backtests and fleets, never for the service.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from hems.planning import kernel, kernel_modes
+
+
+class Kernel:
+    """The functions of `planning.kernel` and `planning.kernel_modes`, plain or compiled, under their own names."""
+
+    def __init__(self, *parts: ModuleType, is_compiled: bool) -> None:
+        self.is_compiled = is_compiled
+        self._parts = parts
+
+    def __getattr__(self, name: str) -> Any:
+        for part in self._parts:
+            if name in vars(part):
+                value = vars(part)[name]
+                setattr(self, name, value)  # found once
+                return value
+        raise AttributeError(name)
+
+
+PLAIN = Kernel(kernel, kernel_modes, is_compiled=False)
+"""The kernel as the service runs it."""
+
+
+@cache
+def fastest_kernel() -> Kernel:
+    """Return the compiled kernel, or the plain one where numba is not installed."""
+    if importlib.util.find_spec("numba") is None:
+        return PLAIN
+    from numba import njit
+
+    parts = []
+    jitted: dict[str, Any] = {}
+    for source in (kernel, kernel_modes):
+        part = _second_copy(source)
+        for name, function in inspect.getmembers(part, inspect.isfunction):
+            if name in jitted:
+                setattr(part, name, jitted[name])
+            elif function.__module__ == part.__name__:
+                jitted[name] = njit(cache=True, nogil=True, error_model="numpy")(function)
+                setattr(part, name, jitted[name])
+        parts.append(part)
+    return Kernel(*parts, is_compiled=True)
+
+
+def _second_copy(module: ModuleType) -> ModuleType:
+    """Return ``module`` executed once more: its functions see compiled neighbours, the plain ones stay as they are."""
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_compiled", module.__file__)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"the source of {module.__name__} cannot be found")
+    copy = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = copy  # numba's cache on disk finds the functions again by the name of their module
+    spec.loader.exec_module(copy)
+    return copy
