@@ -24,6 +24,9 @@ Row = Any
 ANY_ORIGIN = 1e9
 """As ``exportable``: energy from the grid may be exported again."""
 
+LEAST_ROOM = 0.01
+"""Share of the capacity below which there is nothing to charge or discharge: inverters count in whole percents."""
+
 Store = tuple[float, float, float, float]
 """(capacity kWh, floor kWh, ceiling kWh, share of the capacity from which charging tapers)."""
 
@@ -132,8 +135,13 @@ def mode_cost(
     """Return what ``mode`` costs in slot ``t`` less the worth of what it leaves stored, mean over scenarios [money].
 
     ``load[k][t]``, ``pv[k][t]`` in kW; ``value`` ... ``count``: V_{t+1}, which begins at ``bottom`` kWh. ``cut`` is
-    what the inverter can curtail by an export limit of zero: `kernel.CUT_SURPLUS` or `kernel.CUT_NOTHING`.
+    what the inverter can curtail by an export limit of zero: `kernel.CUT_SURPLUS` or `kernel.CUT_NOTHING`. Infinite
+    for a charge into a full battery and a discharge of an empty one: those are none.
     """
+    if mode == CHARGE and store[2] - stored < LEAST_ROOM * store[0]:
+        return math.inf
+    if mode == DISCHARGE and stored - max(store[1], bottom) < LEAST_ROOM * store[0]:
+        return math.inf
     total = 0.0
     scenarios = len(load)
     for k in range(scenarios):
@@ -167,19 +175,21 @@ def plan_modes(
     bottom: Row,
     present: int,
     change_price: float,
+    begin: int,
     mode_at: Row,
     battery: Row,
     level: Row,
 ) -> None:
-    """Choose a mode for every slot and live through them with the expected load and PV.
+    """Choose a mode for every slot from ``begin`` on and live through them with the expected load and PV.
 
     ``modes[i]``, ``powers[i]``: the candidates; ``present``: the one in force, or -1. A change costs ``change_price``,
     so ties go to the present one. Writes the candidate's index ``mode_at[t]``, the battery's power ``battery[t]``
     [kW, + charges] and the stored energy ``level[t]`` at the start of each slot and at the end [kWh], shape (T+1,).
+    ``stored`` and ``exportable`` are those at the start of slot ``begin``.
     """
     slots = len(hours)
-    level[0] = stored
-    for t in range(slots):
+    level[begin] = stored
+    for t in range(begin, slots):
         chosen, least = 0, math.inf
         for i in range(len(modes)):
             cost = mode_cost(

@@ -1,0 +1,293 @@
+"""The Grid Flow Optimizer: from what lies ahead to a plan of modes, and to the mode of the present slot.
+
+The value of stored energy comes from the exact programme over all scenarios; the mode is the one that, lived through
+the slot's scenarios, costs least less the worth of what it leaves stored. Pure: time, state and outlook are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hems.domain.command import Command, Mode
+from hems.domain.outlook import HomeModel, Outlook
+from hems.domain.plan import Choice, NoPlan, Plan, PlannedSlot
+from hems.planning import kernel, kernel_modes
+from hems.planning.kernel_modes import ANY_ORIGIN
+from hems.planning.problem import PlanningOptions, Problem, build_problem
+from hems.planning.reasoning import reasoning_of
+from hems.planning.restrictions import origin_locks, wear_for_cycles
+from hems.planning.solver import Solver, ValueFunction
+
+_KERNEL_MODE = {
+    Mode.SELF_USE: kernel.SELF_USE,
+    Mode.HOLD: kernel.HOLD,
+    Mode.NO_CHARGE: kernel.NO_CHARGE,
+    Mode.CHARGE: kernel.CHARGE,
+    Mode.DISCHARGE: kernel.DISCHARGE,
+}
+
+LEAST_POWER_W = 100.0
+"""Less no inverter regulates."""
+
+POWER_STEP_W = 100.0
+
+SUN_W = 20.0
+"""Above this the PV counts as giving something to curtail."""
+
+_W = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to live through a slot."""
+
+    mode: Mode
+    power_w: float | None
+
+    @property
+    def code(self) -> int:
+        """The kernel's number of the mode."""
+        return _KERNEL_MODE[self.mode]
+
+    @property
+    def power_kw(self) -> float:
+        """The asked power [kW], 0 where the mode has none."""
+        return (self.power_w or 0.0) / _W
+
+
+class GridFlowOptimizer:
+    """Plans; holds nothing between two plans but the room it works in."""
+
+    def __init__(self, options: PlanningOptions | None = None, solver: Solver | None = None) -> None:
+        self.options = options or PlanningOptions()
+        self._solver = solver or Solver()
+        self._path_solver = Solver(self._solver.kernel)
+
+    def plan(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Plan | NoPlan:
+        """Return the plan from ``at`` on, or why there is none. ``present``: the lease in force, None in self-use."""
+        problem = build_problem(outlook, at, soc_pct, self.options)
+        if isinstance(problem, NoPlan) or soc_pct is None:
+            return problem if isinstance(problem, NoPlan) else NoPlan(at=at, remarks=("SoC: unknown",))
+        candidates = candidates_of(outlook.home, self.options.power_levels)
+        wear = wear_for_cycles(self._solver, problem)
+        free = self._solver.exact(problem, problem.expected_load, problem.expected_pv, None, wear)
+        gap = free.gap
+        idle = self._idle_cost(problem)
+        lock = origin_locks(self._solver, problem, free, wear)
+        problem = replace(problem, wear=wear)
+        method = "convex"
+        if gap > self.options.gap_share_max * max(idle - free.cost, 0.0) and gap > 1e-6:
+            values, gap, method = self._by_grid(problem, lock, free.cost - gap)
+        else:
+            values = self._solver.over_scenarios(problem, self.options.most_pieces, lock)
+        here = index_of(candidates, present)
+        costs = [self._cost_now(problem, values, candidate) for candidate in candidates]
+        chosen = _cheapest(costs, here, self.options.change_price)
+        slots = self._live_through(problem, values, candidates, chosen, outlook)
+        agreement, regret = self._agreement(problem, candidates, chosen, lock)
+        choices = _ranked(problem, candidates, costs, chosen)
+        reasoning = reasoning_of(outlook, problem, values, slots, choices, agreement=agreement, regret=regret)
+        return Plan(
+            at=at, soc_pct=soc_pct, slots=slots, choices=choices, reasoning=reasoning, gap=gap, method=method,
+            remarks=(*problem.remarks, *_broken_limits(problem)),
+        )  # fmt: skip
+
+    def _idle_cost(self, problem: Problem) -> float:
+        """Return what the horizon costs with a battery that does nothing, what is stored counted alike."""
+        solver = self._solver
+        cost = sum(
+            solver.kernel.grid_cost(0.0, load, pv, buy, sell, problem.limits, problem.cut) * hours
+            for load, pv, buy, sell, hours in zip(
+                problem.expected_load, problem.expected_pv, problem.buy, problem.sell, problem.hours, strict=True
+            )
+        )
+        return float(cost) - problem.end_value * problem.stored
+
+    def _by_grid(self, problem: Problem, lock: Sequence[int], bound: float) -> tuple[ValueFunction, float, str]:
+        """Return the value function of the grid programme, for prices that make a slot's cost hollow."""
+        from hems.planning.grid_programme import grid_plan  # numpy is taken up only where such prices come
+
+        found = grid_plan(problem, lock)
+        return found.values, max(found.cost - bound, 0.0), "grid"
+
+    def _cost_now(self, problem: Problem, values: ValueFunction, candidate: Candidate) -> float:
+        solver = self._solver
+        return float(
+            solver.kernel.mode_cost(
+                candidate.code, candidate.power_kw, solver.rows(problem.load), solver.rows(problem.pv), 0,
+                problem.buy[0], problem.sell[0], problem.hours[0], problem.wear[0], problem.stored, problem.limits,
+                problem.store, problem.exportable, problem.cut,
+                values.value, values.length, values.first[1], values.count[1], values.bottom[1],
+            )
+        )  # fmt: skip
+
+    def _live_through(
+        self,
+        problem: Problem,
+        values: ValueFunction,
+        candidates: Sequence[Candidate],
+        chosen: int,
+        outlook: Outlook,
+    ) -> tuple[PlannedSlot, ...]:
+        """Return every slot in its cheapest mode, lived through with the expected load and PV."""
+        solver, slots = self._solver, len(problem)
+        now = candidates[chosen]
+        power = kernel_modes.mode_power(
+            now.code, now.power_kw, problem.expected_load[0], problem.expected_pv[0], problem.stored,
+            problem.hours[0], problem.limits, problem.store, problem.exportable,
+        )  # fmt: skip
+        change = power * problem.hours[0] * (problem.limits[2] if power > 0.0 else 1.0 / problem.limits[3])
+        stored = min(max(problem.stored + change, 0.0), problem.store[0])
+        mode_at = solver.whole([chosen] * slots)
+        battery, level = solver.floats(slots), solver.floats(slots + 1)
+        battery[0], level[0] = power, problem.stored
+        solver.kernel.plan_modes(
+            solver.whole([c.code for c in candidates]), solver.row([c.power_kw for c in candidates]),
+            solver.rows([problem.expected_load]), solver.rows([problem.expected_pv]),
+            solver.row(problem.expected_load), solver.row(problem.expected_pv),
+            solver.row(problem.buy), solver.row(problem.sell), solver.row(problem.hours), solver.row(problem.wear),
+            stored, problem.limits, problem.store, _exportable_after(problem, power), problem.cut,
+            values.value, values.length, values.first, values.count, values.bottom,
+            chosen, self.options.change_price, 1, mode_at, battery, level,
+        )  # fmt: skip
+        return tuple(
+            _planned_slot(problem, values, candidates[mode_at[t]], t, float(battery[t]), level, outlook)
+            for t in range(slots)
+        )
+
+    def _agreement(
+        self, problem: Problem, candidates: Sequence[Candidate], chosen: int, lock: Sequence[int]
+    ) -> tuple[float, float]:
+        """Return the share of scenarios in which the chosen way is best, and the mean regret [money].
+
+        Each scenario is lived through as if it were known from now on to its end; best is what no change would beat.
+        """
+        agree, regret = 0, 0.0
+        for load, pv in zip(problem.load, problem.pv, strict=True):
+            path = replace(problem, load=[load], pv=[pv])
+            values = self._path_solver.exact(path, load, pv, lock).values
+            costs = [self._cost_now(path, values, candidate) for candidate in candidates]
+            agree += costs[chosen] <= min(costs) + self.options.change_price
+            regret += max(costs[chosen] - min(costs), 0.0)
+        return agree / len(problem.load), regret / len(problem.load)
+
+
+def candidates_of(home: HomeModel, power_levels: int) -> tuple[Candidate, ...]:
+    """Return every way in which ``home`` may live through a slot; plain self-use comes first."""
+    found = [Candidate(mode=Mode.SELF_USE, power_w=None)]
+    found += [Candidate(mode=mode, power_w=None) for mode in (Mode.HOLD, Mode.NO_CHARGE) if mode in home.modes]
+    for mode, most_w in ((Mode.CHARGE, home.charge_max_w), (Mode.DISCHARGE, home.discharge_max_w)):
+        if mode not in home.modes or not most_w >= LEAST_POWER_W:
+            continue
+        powers = {most_w * level / power_levels // POWER_STEP_W * POWER_STEP_W for level in range(1, power_levels + 1)}
+        found += [Candidate(mode=mode, power_w=power) for power in sorted(powers) if power >= LEAST_POWER_W]
+    return tuple(found)
+
+
+def index_of(candidates: Sequence[Candidate], present: Command | None) -> int:
+    """Return which candidate is in force, -1 where none of them."""
+    if present is None:
+        return 0
+    for i, candidate in enumerate(candidates):
+        if candidate.mode is present.mode and candidate.power_w == present.power_w:
+            return i
+    for i, candidate in enumerate(candidates):
+        if candidate.mode is present.mode and not present.mode.is_forced:
+            return i
+    return -1
+
+
+def _cheapest(costs: Sequence[float], here: int, change_price: float) -> int:
+    """Return the cheapest candidate; one that is in force needs no change, and among equals the first is taken."""
+    best = max(here, 0)
+    least = costs[best] + (change_price if here < 0 else 0.0)
+    for i, cost in enumerate(costs):
+        if i != here and cost + change_price < least - 1e-9:
+            best, least = i, cost + change_price
+    return best
+
+
+def _ranked(
+    problem: Problem, candidates: Sequence[Candidate], costs: Sequence[float], chosen: int
+) -> tuple[Choice, ...]:
+    """Return the choices, the chosen one first, the rest by cost; none is said to cost less than the chosen."""
+    limit = export_limit_w(problem, 0)
+    order = sorted((i for i in range(len(candidates)) if i != chosen), key=lambda i: costs[i])
+    return tuple(
+        Choice(
+            mode=candidates[i].mode,
+            power_w=candidates[i].power_w,
+            export_limit_w=limit,
+            costs_more=max(costs[i] - costs[chosen], 0.0),
+        )
+        for i in (chosen, *order)
+    )
+
+
+def export_limit_w(problem: Problem, t: int) -> float | None:
+    """Return 0 where selling costs money, PV may be left over and the inverter can be told; else None."""
+    sunny = max(row[t] for row in problem.pv) * _W > SUN_W
+    return 0.0 if problem.cut == kernel.CUT_SURPLUS and problem.sell[t] < 0.0 and sunny else None
+
+
+def _exportable_after(problem: Problem, power: float) -> float:
+    """Return what of PV origin is stored after the first slot [kWh]."""
+    if problem.exportable >= ANY_ORIGIN:
+        return problem.exportable
+    net = problem.expected_load[0] - problem.expected_pv[0]
+    hours, limits = problem.hours[0], problem.limits
+    if power > 0.0:
+        return problem.exportable + min(power, max(-net, 0.0)) * limits[2] * hours
+    return max(problem.exportable - max(-power - max(net, 0.0), 0.0) * hours / limits[3], 0.0)
+
+
+def _planned_slot(
+    problem: Problem,
+    values: ValueFunction,
+    candidate: Candidate,
+    t: int,
+    battery: float,
+    level: Sequence[float],
+    outlook: Outlook,
+) -> PlannedSlot:
+    load, pv, hours = problem.expected_load[t], problem.expected_pv[t], problem.hours[t]
+    limit_w = export_limit_w(problem, t)
+    grid = load - pv + battery
+    least = -problem.limits[5] if limit_w is None else -limit_w / _W
+    curtailed = min(max(least - grid, 0.0), pv)
+    start = problem.starts[t]
+    cost = kernel.net_cost(grid + curtailed, problem.buy[t], problem.sell[t], problem.limits[4])
+    known = outlook.published_until
+    return PlannedSlot(
+        start=start,
+        end=problem.ends[t],
+        mode=candidate.mode,
+        power_w=candidate.power_w,
+        export_limit_w=limit_w,
+        load_w=load * _W,
+        pv_w=pv * _W,
+        battery_w=-battery * _W,
+        grid_w=(grid + curtailed) * _W,
+        curtailed_w=curtailed * _W,
+        soc_pct=100.0 * float(level[t + 1]) / problem.store[0],
+        import_per_kwh=problem.buy[t],
+        export_per_kwh=problem.sell[t],
+        price_estimated=known is None or start >= known,
+        cost=(cost + problem.wear[t] * abs(battery)) * hours,
+        stored_value_per_kwh=float(
+            kernel_modes.marginal(
+                values.value, values.length, values.first[t], values.count[t], level[t] - values.bottom[t]
+            )
+        ),
+    )
+
+
+def _broken_limits(problem: Problem) -> tuple[str, ...]:
+    """Return what no plan can keep."""
+    over = [t for t, load in enumerate(problem.expected_load) if load - problem.limits[1] > problem.limits[4]]
+    if not over:
+        return ()
+    first = problem.starts[over[0]]
+    return (f"import limit: the load alone is expected above it from {first:%Y-%m-%d %H:%M} UTC on, battery or not",)

@@ -1,0 +1,232 @@
+"""From what is known and expected to the kernel's numbers; what cannot be used is refused by name, never invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import isfinite
+
+from hems.domain.command import Mode
+from hems.domain.forecast import QUANTILE_LEVELS, EnergyForecast
+from hems.domain.outlook import HomeModel, Outlook
+from hems.domain.plan import NoPlan
+from hems.domain.time_grid import MTU
+from hems.domain.units import kw_from_w, kwh_from_wh
+from hems.planning.kernel import CUT_NOTHING, CUT_SURPLUS, Limits
+from hems.planning.kernel_modes import ANY_ORIGIN, Store
+
+PV_LEVEL_OF = (2, 0, 4, 1, 3)
+"""Which PV level goes with each load level: load and sun err independently, so their ranks must not correlate."""
+
+UNBOUNDED_KW = 1000.0
+"""Stands for a missing limit: no home's connection reaches it."""
+
+READING_STEP_PCT = 1.0
+"""Inverters tell the SoC in whole percents: a battery within one of its reserve has it."""
+
+_SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningOptions:
+    """How plans are made."""
+
+    horizon: timedelta = timedelta(hours=36)
+    """24, 36 and 48 h were found equal within 0.2 points of the saving; 36 always sees the next evening."""
+    change_price: float = 0.005
+    """What a change of mode counts [money]: halves the changes and costs 0.1 to 0.3 points of the saving."""
+    power_levels: int = 4
+    """Into how many steps the charge and the discharge power are divided."""
+    most_pieces: int = 48
+    gap_share_max: float = 0.005
+    """A certificate above this share of the saving calls for the grid programme."""
+    recharge_within: timedelta = timedelta(hours=2)
+    """A battery below its reserve is back there, at the cheapest moment, within this."""
+    recharge_at_once_below_pct: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """T slots and K scenarios as the kernel takes them: kW, kWh, money per kWh; + stores."""
+
+    at: datetime
+    starts: tuple[datetime, ...]
+    ends: tuple[datetime, ...]
+    hours: list[float]
+    buy: list[float]
+    sell: list[float]
+    wear: list[float]
+    load: list[list[float]]
+    """K rows of T."""
+    pv: list[list[float]]
+    expected_load: list[float]
+    expected_pv: list[float]
+    low: list[float]
+    """The tube of stored energy, T + 1."""
+    high: list[float]
+    stored: float
+    limits: Limits
+    store: Store
+    exportable: float
+    cut: int
+    end_value: float
+    """What a kWh left at the end is worth."""
+    home: HomeModel
+    day_ends: tuple[datetime, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.hours)
+
+
+def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options: PlanningOptions) -> Problem | NoPlan:
+    """Return the problem of ``outlook`` from ``at`` on, or why there can be none.
+
+    The horizon ends where the first of prices, load and PV ends or is no number; what is cut off is remarked.
+    """
+    home = outlook.home
+    refused = [*_refused_home(home), *_refused_soc(soc_pct)]
+    if refused or soc_pct is None:
+        return NoPlan(at=at, remarks=tuple(refused))
+    skip = (at - outlook.start) // MTU
+    if skip < 0 or skip >= len(outlook):
+        return NoPlan(at=at, remarks=(f"prices: none is known for {at:%Y-%m-%d %H:%M} UTC",))
+    first = outlook.start + skip * MTU
+    wanted = min(len(outlook) - skip, options.horizon // MTU)
+    lengths = {"prices": _finite(skip, wanted, [outlook.import_per_kwh, outlook.export_per_kwh])}
+    for name, forecast in (("load forecast", outlook.load), ("PV forecast", outlook.pv)):
+        lengths[name] = 0 if forecast is None else _finite((first - forecast.start) // MTU, wanted, forecast.levels_w)
+    slots = min(lengths.values())
+    remarks = [
+        f"{name}: nothing usable from {first + length * MTU:%Y-%m-%d %H:%M} UTC on"
+        for name, length in lengths.items()
+        if length < wanted
+    ]
+    if slots == 0 or outlook.load is None or outlook.pv is None:
+        return NoPlan(at=at, remarks=tuple(remarks))
+    hours = [MTU.total_seconds() / _SECONDS_PER_HOUR] * slots
+    hours[0] = max((first + MTU - at).total_seconds(), 1.0) / _SECONDS_PER_HOUR
+    load = _rows(outlook.load, first, slots, range(len(QUANTILE_LEVELS)))
+    pv = _rows(outlook.pv, first, slots, PV_LEVEL_OF)
+    if all(row == load[0] for row in load) and all(row == pv[0] for row in pv):
+        load, pv = load[:1], pv[:1]
+    buy = list(outlook.import_per_kwh[skip : skip + slots])
+    stored = kwh_from_wh(home.capacity_wh) * soc_pct / 100.0
+    low, high = _tube(home, soc_pct, hours, options)
+    return Problem(
+        at=at,
+        starts=(at, *(first + i * MTU for i in range(1, slots))),
+        ends=tuple(first + i * MTU for i in range(1, slots + 1)),
+        hours=hours,
+        buy=buy,
+        sell=list(outlook.export_per_kwh[skip : skip + slots]),
+        wear=[home.wear_per_kwh] * slots,
+        load=load,
+        pv=pv,
+        expected_load=_means(load),
+        expected_pv=_means(pv),
+        low=low,
+        high=high,
+        stored=stored,
+        limits=_limits(home),
+        store=(
+            kwh_from_wh(home.capacity_wh),
+            kwh_from_wh(home.capacity_wh) * min(home.floor_pct, soc_pct) / 100.0,
+            kwh_from_wh(home.capacity_wh) * max(home.ceiling_pct, soc_pct) / 100.0,
+            home.taper_from_pct / 100.0,
+        ),
+        exportable=kwh_from_wh(home.exportable_wh) if home.no_grid_energy_into_export else ANY_ORIGIN,
+        cut=CUT_SURPLUS if home.can_limit_export else CUT_NOTHING,
+        end_value=max(sum(buy) / slots * home.charge_efficiency * home.discharge_efficiency - 2 * home.wear_per_kwh, 0),
+        home=home,
+        day_ends=outlook.day_ends,
+        remarks=tuple(remarks),
+    )
+
+
+def _refused_home(home: HomeModel) -> list[str]:
+    """Return what of the home cannot be planned with."""
+    refused = []
+    if not (isfinite(home.capacity_wh) and home.capacity_wh > 0.0):
+        refused.append(f"battery capacity {home.capacity_wh:g} Wh: there is nothing to plan with")
+    for name in ("charge_efficiency", "discharge_efficiency"):
+        share = getattr(home, name)
+        if not 0.0 < share <= 1.0:
+            refused.append(f"{name.replace('_', ' ')} {share:g}: must be above 0, at most 1")
+    names = ("wear_per_kwh", "floor_pct", "reserve_pct", "ceiling_pct")
+    refused.extend(f"{name.replace('_', ' ')}: not a number" for name in names if not isfinite(getattr(home, name)))
+    return refused
+
+
+def _refused_soc(soc_pct: float | None) -> list[str]:
+    if soc_pct is None:
+        return ["SoC: unknown"]
+    return [] if 0.0 <= soc_pct <= 100.0 else [f"SoC {soc_pct:g} %: cannot be right"]
+
+
+def _finite(skip: int, wanted: int, rows: Sequence[Sequence[float]]) -> int:
+    """Return how many slots from ``skip`` on are numbers in every row, at most ``wanted``."""
+    if skip < 0:
+        return 0
+    length = min(wanted, *(len(row) - skip for row in rows))
+    for i in range(max(length, 0)):
+        if not all(isfinite(row[skip + i]) for row in rows):
+            return i
+    return max(length, 0)
+
+
+def _rows(forecast: EnergyForecast, first: datetime, slots: int, levels: Sequence[int]) -> list[list[float]]:
+    """Return one row per scenario [kW]; a power below zero is none."""
+    skip = (first - forecast.start) // MTU
+    return [[max(kw_from_w(watts), 0.0) for watts in forecast.levels_w[i][skip : skip + slots]] for i in levels]
+
+
+def _means(rows: list[list[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+def _limits(home: HomeModel) -> Limits:
+    """Return the limits in kW; one that is no number bounds to zero, an unlimited connection is a very wide one."""
+
+    def bounded(power_w: float) -> float:
+        return min(max(kw_from_w(power_w), 0.0), UNBOUNDED_KW) if power_w == power_w else 0.0
+
+    return (
+        bounded(home.charge_max_w),
+        bounded(home.discharge_max_w),
+        home.charge_efficiency,
+        home.discharge_efficiency,
+        bounded(home.import_max_w),
+        bounded(home.export_max_w),
+    )
+
+
+def _tube(
+    home: HomeModel, soc_pct: float, hours: list[float], options: PlanningOptions
+) -> tuple[list[float], list[float]]:
+    """Return the least and the most that may be stored at every slot's edge [kWh].
+
+    An SoC outside its window opens the window to it. Below the reserve the tube rises to it: within
+    ``recharge_within``, at once where it is nearly empty, and never faster than the battery can be charged.
+    """
+    capacity = kwh_from_wh(home.capacity_wh)
+    stored = capacity * soc_pct / 100.0
+    reserve = capacity * max(home.reserve_pct, home.floor_pct) / 100.0
+    high = [max(capacity * home.ceiling_pct / 100.0, stored)] * (len(hours) + 1)
+    low = [min(reserve, stored)] * (len(hours) + 1)
+    if stored >= reserve - capacity * READING_STEP_PCT / 100.0 or Mode.CHARGE not in home.modes:
+        return low, high
+    step = max(kw_from_w(home.charge_max_w), 0.0) * home.charge_efficiency
+    deadline = options.recharge_within.total_seconds() / _SECONDS_PER_HOUR
+    if soc_pct < options.recharge_at_once_below_pct:
+        deadline = 0.0
+    passed, reach = 0.0, stored
+    for t, length in enumerate(hours):
+        passed, reach = passed + length, reach + step * length
+        if passed > deadline - 1e-9:
+            low[t + 1] = min(reserve, reach)
+    for t in range(len(hours) - 1, -1, -1):  # what has to be there later must be reachable from here
+        low[t] = max(low[t], low[t + 1] - step * hours[t])
+    low[0] = min(low[0], stored)
+    return low, high

@@ -1,0 +1,126 @@
+"""Two rules that one state of charge cannot hold: energy from the grid is not sold, and a day has its cycles.
+
+Both are kept by planning again with the slots barred, or the wear raised, where the free plan breaks them. The free
+plan remains the bound that the certificate speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hems.domain.units import kwh_from_wh
+from hems.planning.kernel import FREE, NO_BATTERY_EXPORT, NO_GRID_CHARGE
+from hems.planning.kernel_modes import ANY_ORIGIN
+from hems.planning.problem import Problem
+from hems.planning.solver import ExactPlan, Solver
+
+ROUNDS = 4
+"""How often slots are barred one after the other before the simple ways are compared: more was never found better."""
+
+LEAST_EXPORT_KWH = 0.02
+"""Less than this beyond the origin is rounding of the plan, not a sale."""
+
+DEAREST_WEAR = 5.0
+"""Added wear [money/kWh] at which no price makes a battery move."""
+
+HALVINGS = 8
+
+
+def origin_locks(solver: Solver, problem: Problem, free: ExactPlan, wear: Sequence[float]) -> list[int]:
+    """Return what each slot's battery may not do, so that no energy from the grid leaves the house again.
+
+    The stored energy is followed by origin through the plan: the house draws on what came from the grid first, only
+    what came from the sun is sold. Slots that would sell more are barred, and the plan made again; beside that stand
+    the two simple ways, never selling and never buying to store. The cheapest lawful way is taken.
+    """
+    slots = len(problem)
+    if problem.exportable >= ANY_ORIGIN:
+        return [FREE] * slots
+    lock = [FREE] * slots
+    change: Sequence[float] = free.change
+    for _ in range(ROUNDS):
+        broken = _unlawful_slots(problem, change)
+        if not broken:
+            break
+        for t in broken:
+            lock[t] |= NO_BATTERY_EXPORT
+        change = solver.exact(problem, problem.expected_load, problem.expected_pv, lock, wear).change
+    else:
+        if _unlawful_slots(problem, change):
+            lock = [NO_BATTERY_EXPORT] * slots
+    if not any(lock):
+        return lock
+    ways = [lock, [NO_BATTERY_EXPORT] * slots]
+    if problem.low[-1] <= problem.low[0]:  # a reserve that has to be filled again may need the grid
+        ways.append([NO_GRID_CHARGE] * slots)
+    costs = []
+    for way in ways:
+        plan = solver.exact(problem, problem.expected_load, problem.expected_pv, way, wear)
+        costs.append(plan.cost if not _unlawful_slots(problem, plan.change) else float("inf"))
+    return ways[costs.index(min(costs))]
+
+
+def _unlawful_slots(problem: Problem, change: Sequence[float]) -> list[int]:
+    """Return the slots in which the plan sells what the sun did not give."""
+    to_store, to_house = problem.limits[2], problem.limits[3]
+    stored, sunny = problem.stored, min(problem.exportable, problem.stored)
+    broken = []
+    for t, hours in enumerate(problem.hours):
+        net = problem.expected_load[t] - problem.expected_pv[t]
+        if change[t] >= 0.0:
+            sunny += min(change[t], max(-net, 0.0) * hours * to_store)
+        else:
+            into_house = min(-change[t], max(net, 0.0) * hours / to_house)
+            sold = -change[t] - into_house
+            if sold > sunny + LEAST_EXPORT_KWH:
+                broken.append(t)
+            # The house draws on grid energy first; what is left of its need comes from the sun's.
+            from_grid = min(into_house, stored - sunny)
+            sunny = max(sunny - (into_house - from_grid) - sold, 0.0)
+        stored += change[t]
+        sunny = min(sunny, max(stored, 0.0))
+    return broken
+
+
+def wear_for_cycles(solver: Solver, problem: Problem) -> list[float]:
+    """Return the wear per slot [money/kWh], raised on days whose plan would exceed the cap of cycles.
+
+    The added wear is what a kWh of cycling is worth beyond the cap: found by halving, day by day.
+    """
+    wear = list(problem.wear)
+    cap = problem.home.cycles_per_day_max
+    if cap is None:
+        return wear
+    capacity = kwh_from_wh(problem.home.capacity_wh)
+    left = max(cap * capacity - kwh_from_wh(problem.home.discharged_today_wh), 0.0)
+    for day in _days(problem):
+        if _discharged(solver, problem, wear, day) > left:
+            least, most = 0.0, DEAREST_WEAR
+            for _ in range(HALVINGS):
+                added = (least + most) / 2.0
+                tried = [w + added if t in day else w for t, w in enumerate(wear)]
+                if _discharged(solver, problem, tried, day) > left:
+                    least = added
+                else:
+                    most = added
+            wear = [w + most if t in day else w for t, w in enumerate(wear)]
+        left = cap * capacity
+    return wear
+
+
+def _discharged(solver: Solver, problem: Problem, wear: Sequence[float], day: range) -> float:
+    """Return what the plan takes out of the battery on ``day`` [kWh, delivered]."""
+    change = solver.exact(problem, problem.expected_load, problem.expected_pv, None, wear).change
+    return sum(-change[t] * problem.limits[3] for t in day if change[t] < 0.0)
+
+
+def _days(problem: Problem) -> list[range]:
+    """Return the slots of each local day of the horizon."""
+    edges = [0]
+    ends: Sequence[datetime] = problem.day_ends
+    for end in ends:
+        index = next((t for t, start in enumerate(problem.starts) if start >= end), len(problem))
+        if edges[-1] < index < len(problem):
+            edges.append(index)
+    return [range(a, b) for a, b in zip(edges, [*edges[1:], len(problem)], strict=True)]
