@@ -21,6 +21,9 @@ inverter:
   ip_address: {host}
   poll_interval_seconds: {poll_s}
   communication_lost_after_seconds: {lost_s}
+decision:
+  strategy: {strategy}
+  shadows: false
 battery_management:
   capacity_kwh: 10.0
 prices:
@@ -38,11 +41,17 @@ def write_configuration(
     poll_s: float = 5,
     lost_s: float = 30,
     more: str = "",
+    strategy: str = "multi_factor",
 ) -> Path:
-    """Write a configuration into ``folder``/config and return its path."""
+    """Write a configuration into ``folder``/config and return its path.
+
+    The score is in charge unless ``strategy`` says otherwise: what it does is known beforehand to the watt.
+    """
     path = folder / "config" / "master_coordinator_config.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONFIGURATION.format(host=host, base_url=base_url, poll_s=poll_s, lost_s=lost_s, more=more))
+    path.write_text(
+        CONFIGURATION.format(host=host, base_url=base_url, poll_s=poll_s, lost_s=lost_s, more=more, strategy=strategy)
+    )
     return path
 
 
@@ -75,9 +84,12 @@ def live_through(
     starting_with: Callable[[SimulatedInverter], None] | None = None,
     poll_s: float = 5,
     more: str = "",
+    strategy: str = "multi_factor",
 ) -> RunOutcome:
     """Run the whole coordinator against ``house`` in virtual time, data in ``folder``/out."""
-    loaded: Loaded = load(write_configuration(folder, poll_s=poll_s, lost_s=max(30.0, 2 * poll_s), more=more))
+    loaded: Loaded = load(
+        write_configuration(folder, poll_s=poll_s, lost_s=max(30.0, 2 * poll_s), more=more, strategy=strategy)
+    )
     return simulate_days(
         SimulatedRun(
             loaded=loaded,

@@ -29,6 +29,7 @@ from hems.coordination.ledger_state import (
     RestoredState,
     areas_of_line,
     jsonable,
+    jsonable_price,
 )
 from hems.coordination.quarter_account import close_quarter
 from hems.domain.errors import StorageError
@@ -317,7 +318,7 @@ class EnergyLedger:
             "baseline": jsonable(self._baseline),
             "shadow": jsonable(self._shadow),
             "learnt": jsonable(self._learnt),
-            "prices": [jsonable(price) for _, price in sorted(self._prices.items())],
+            "prices": [jsonable_price(price) for _, price in sorted(self._prices.items())],
         }
 
     def save(self, store: RecordStore) -> None:

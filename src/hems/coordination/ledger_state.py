@@ -138,6 +138,16 @@ def jsonable(part: Any) -> dict[str, object] | None:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
+def jsonable_price(price: RetailPrice) -> dict[str, object]:
+    """Return what a restart needs of ``price`` as JSON values; what it is made of is the tariff's to say again."""
+    return {
+        "start": price.start.isoformat(),
+        "import_per_kwh": price.import_per_kwh,
+        "export_per_kwh": price.export_per_kwh,
+        "origin": price.origin.value,
+    }
+
+
 class RestoredState:
     """A stored state with its types back. Raises: KeyError, TypeError, ValueError: it is not one."""
 

@@ -16,17 +16,9 @@ from hems.domain.plan import Choice, NoPlan, Plan, PlannedSlot
 from hems.planning import kernel, kernel_modes
 from hems.planning.kernel_modes import ANY_ORIGIN
 from hems.planning.problem import PlanningOptions, Problem, build_problem
-from hems.planning.reasoning import reasoning_of
+from hems.planning.reasoning import KERNEL_MODE, reasoning_of
 from hems.planning.restrictions import origin_locks, wear_for_cycles
 from hems.planning.solver import Solver, ValueFunction
-
-_KERNEL_MODE = {
-    Mode.SELF_USE: kernel.SELF_USE,
-    Mode.HOLD: kernel.HOLD,
-    Mode.NO_CHARGE: kernel.NO_CHARGE,
-    Mode.CHARGE: kernel.CHARGE,
-    Mode.DISCHARGE: kernel.DISCHARGE,
-}
 
 LEAST_POWER_W = 100.0
 """Less no inverter regulates."""
@@ -49,12 +41,32 @@ class Candidate:
     @property
     def code(self) -> int:
         """The kernel's number of the mode."""
-        return _KERNEL_MODE[self.mode]
+        return KERNEL_MODE[self.mode]
 
     @property
     def power_kw(self) -> float:
         """The asked power [kW], 0 where the mode has none."""
         return (self.power_w or 0.0) / _W
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """The present slot's choice, and what led to it."""
+
+    problem: Problem
+    candidates: tuple[Candidate, ...]
+    values: ValueFunction
+    costs: tuple[float, ...]
+    """Of each candidate now, less the worth of what it leaves stored [money]."""
+    chosen: int
+    lock: tuple[int, ...]
+    gap: float
+    method: str
+
+    @property
+    def choice(self) -> Candidate:
+        """The way the present slot is lived."""
+        return self.candidates[self.chosen]
 
 
 class GridFlowOptimizer:
@@ -67,9 +79,33 @@ class GridFlowOptimizer:
 
     def plan(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Plan | NoPlan:
         """Return the plan from ``at`` on, or why there is none. ``present``: the lease in force, None in self-use."""
+        solved = self.solve(outlook, at, soc_pct, present)
+        if isinstance(solved, NoPlan):
+            return solved
+        problem, candidates, chosen = solved.problem, solved.candidates, solved.chosen
+        slots = self._live_through(problem, solved.values, candidates, chosen, outlook)
+        agreement, regret = self._agreement(problem, candidates, chosen, solved.lock)
+        choices = _ranked(problem, candidates, solved.costs, chosen)
+        reasoning = reasoning_of(outlook, problem, solved.values, slots, choices, agreement=agreement, regret=regret)
+        return Plan(
+            at=at,
+            soc_pct=100.0 * problem.stored / problem.store[0],
+            slots=slots,
+            choices=choices,
+            reasoning=reasoning,
+            gap=solved.gap,
+            method=solved.method,
+            remarks=(*problem.remarks, *_broken_limits(problem)),
+        )
+
+    def solve(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Solved | NoPlan:
+        """Return the present slot's choice with all that led to it, without the plan of the slots that follow.
+
+        The value function holds until the next question.
+        """
         problem = build_problem(outlook, at, soc_pct, self.options)
-        if isinstance(problem, NoPlan) or soc_pct is None:
-            return problem if isinstance(problem, NoPlan) else NoPlan(at=at, remarks=("SoC: unknown",))
+        if isinstance(problem, NoPlan):
+            return problem
         candidates = candidates_of(outlook.home, self.options.power_levels)
         wear = wear_for_cycles(self._solver, problem)
         free = self._solver.exact(problem, problem.expected_load, problem.expected_pv, None, wear)
@@ -83,15 +119,11 @@ class GridFlowOptimizer:
         else:
             values = self._solver.over_scenarios(problem, self.options.most_pieces, lock)
         here = index_of(candidates, present)
-        costs = [self._cost_now(problem, values, candidate) for candidate in candidates]
+        costs = self._costs_now(problem, values, candidates)
         chosen = _cheapest(costs, here, self.options.change_price)
-        slots = self._live_through(problem, values, candidates, chosen, outlook)
-        agreement, regret = self._agreement(problem, candidates, chosen, lock)
-        choices = _ranked(problem, candidates, costs, chosen)
-        reasoning = reasoning_of(outlook, problem, values, slots, choices, agreement=agreement, regret=regret)
-        return Plan(
-            at=at, soc_pct=soc_pct, slots=slots, choices=choices, reasoning=reasoning, gap=gap, method=method,
-            remarks=(*problem.remarks, *_broken_limits(problem)),
+        return Solved(
+            problem=problem, candidates=candidates, values=values, costs=tuple(costs), chosen=chosen, lock=tuple(lock),
+            gap=gap, method=method,
         )  # fmt: skip
 
     def _idle_cost(self, problem: Problem) -> float:
@@ -107,21 +139,39 @@ class GridFlowOptimizer:
 
     def _by_grid(self, problem: Problem, lock: Sequence[int], bound: float) -> tuple[ValueFunction, float, str]:
         """Return the value function of the grid programme, for prices that make a slot's cost hollow."""
-        from hems.planning.grid_programme import grid_plan  # numpy is taken up only where such prices come
+        import numpy as np  # taken up only where such prices come
 
-        found = grid_plan(problem, lock)
-        return found.values, max(found.cost - bound, 0.0), "grid"
+        from hems.planning.grid_programme import grid_plan
 
-    def _cost_now(self, problem: Problem, values: ValueFunction, candidate: Candidate) -> float:
-        solver = self._solver
-        return float(
-            solver.kernel.mode_cost(
-                candidate.code, candidate.power_kw, solver.rows(problem.load), solver.rows(problem.pv), 0,
-                problem.buy[0], problem.sell[0], problem.hours[0], problem.wear[0], problem.stored, problem.limits,
-                problem.store, problem.exportable, problem.cut,
-                values.value, values.length, values.first[1], values.count[1], values.bottom[1],
-            )
+        found = grid_plan(
+            np.asarray(problem.load), np.asarray(problem.pv), np.asarray(problem.buy), np.asarray(problem.sell),
+            np.asarray(problem.hours), np.asarray(problem.wear), np.asarray(problem.low), np.asarray(problem.high),
+            problem.stored, problem.limits, problem.cut, np.asarray(lock, dtype=np.int64), problem.end_value,
         )  # fmt: skip
+        values = ValueFunction(
+            value=found.value,
+            length=found.length,
+            first=found.first,
+            count=found.count,
+            bottom=self._solver.row(problem.low),
+        )
+        return values, max(found.cost - bound, 0.0), "grid"
+
+    def _costs_now(self, problem: Problem, values: ValueFunction, candidates: Sequence[Candidate]) -> list[float]:
+        """Return what each candidate costs in the present slot less the worth of what it leaves stored [money]."""
+        solver = self._solver
+        load, pv = solver.rows([row[:1] for row in problem.load]), solver.rows([row[:1] for row in problem.pv])
+        return [
+            float(
+                solver.kernel.mode_cost(
+                    candidate.code, candidate.power_kw, load, pv, 0,
+                    problem.buy[0], problem.sell[0], problem.hours[0], problem.wear[0], problem.stored, problem.limits,
+                    problem.store, problem.exportable, problem.cut,
+                    values.value, values.length, values.first[1], values.count[1], values.bottom[1],
+                )
+            )
+            for candidate in candidates
+        ]  # fmt: skip
 
     def _live_through(
         self,
@@ -168,7 +218,7 @@ class GridFlowOptimizer:
         for load, pv in zip(problem.load, problem.pv, strict=True):
             path = replace(problem, load=[load], pv=[pv])
             values = self._path_solver.exact(path, load, pv, lock).values
-            costs = [self._cost_now(path, values, candidate) for candidate in candidates]
+            costs = self._costs_now(path, values, candidates)
             agree += costs[chosen] <= min(costs) + self.options.change_price
             regret += max(costs[chosen] - min(costs), 0.0)
         return agree / len(problem.load), regret / len(problem.load)

@@ -241,7 +241,7 @@ def merge(
     end = first + count
     j = pieces - 1
     write = into
-    while keep > _SHORT:
+    while keep > _SHORT or skip > 0.0:  # a tube without width still trims
         if j >= 0 and (i >= end or slope[j] > value[i]):
             marginal, width, whose = slope[j], size[j], slot
             j -= 1
@@ -258,6 +258,8 @@ def merge(
             used[whose] += skip
             width -= skip
             skip = 0.0
+            if keep <= _SHORT:
+                break
         width = min(width, keep)
         keep -= width
         value[write], length[write], owner[write] = marginal, width, whose
@@ -368,12 +370,15 @@ def scenario_values(
     room = len(value)
     here, alive = 0, count[slots]
     first[slots] = 0
+    for i in range(alive):
+        owner[i] = 0  # nobody asks who owns a piece, and ``used`` need not be longer than one
     for t in range(slots - 1, -1, -1):
         into = here + alive
         start = into + most_pieces  # V_t comes here; behind it, for a while, each scenario's own
         if start + 2 * scenarios * (alive + 10) > room:
             return -1
         begin = start
+        is_empty = False
         for k in range(scenarios):
             pieces, joined, most = slot_pieces(
                 load[k][t], pv[k][t], buy[t], sell[t], hours[t], wear[t], limits, cut, lock[t], slope, size
@@ -385,8 +390,11 @@ def scenario_values(
             )
             owner[begin] = begin + written  # where the next scenario's begin
             begin += written
+            is_empty = is_empty or written == 0
         used[0] = 0.0
-        alive = _mean_of(value, length, owner, start, scenarios, into, begin, most_pieces)
+        alive = 0
+        if not is_empty:  # a tube without width has no pieces
+            alive = _mean_of(value, length, owner, start, scenarios, into, begin, most_pieces)
         here = into
         first[t], count[t] = here, alive
     return pooled

@@ -86,7 +86,7 @@ def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options
     The horizon ends where the first of prices, load and PV ends or is no number; what is cut off is remarked.
     """
     home = outlook.home
-    refused = [*_refused_home(home), *_refused_soc(soc_pct)]
+    refused = [*faults_of(home), *_refused_soc(soc_pct)]
     if refused or soc_pct is None:
         return NoPlan(at=at, remarks=tuple(refused))
     skip = (at - outlook.start) // MTU
@@ -129,13 +129,8 @@ def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options
         low=low,
         high=high,
         stored=stored,
-        limits=_limits(home),
-        store=(
-            kwh_from_wh(home.capacity_wh),
-            kwh_from_wh(home.capacity_wh) * min(home.floor_pct, soc_pct) / 100.0,
-            kwh_from_wh(home.capacity_wh) * max(home.ceiling_pct, soc_pct) / 100.0,
-            home.taper_from_pct / 100.0,
-        ),
+        limits=limits_of(home),
+        store=store_of(home, soc_pct),
         exportable=kwh_from_wh(home.exportable_wh) if home.no_grid_energy_into_export else ANY_ORIGIN,
         cut=CUT_SURPLUS if home.can_limit_export else CUT_NOTHING,
         end_value=max(sum(buy) / slots * home.charge_efficiency * home.discharge_efficiency - 2 * home.wear_per_kwh, 0),
@@ -145,7 +140,7 @@ def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options
     )
 
 
-def _refused_home(home: HomeModel) -> list[str]:
+def faults_of(home: HomeModel) -> list[str]:
     """Return what of the home cannot be planned with."""
     refused = []
     if not (isfinite(home.capacity_wh) and home.capacity_wh > 0.0):
@@ -186,7 +181,7 @@ def _means(rows: list[list[float]]) -> list[float]:
     return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
 
-def _limits(home: HomeModel) -> Limits:
+def limits_of(home: HomeModel) -> Limits:
     """Return the limits in kW; one that is no number bounds to zero, an unlimited connection is a very wide one."""
 
     def bounded(power_w: float) -> float:
@@ -199,6 +194,17 @@ def _limits(home: HomeModel) -> Limits:
         home.discharge_efficiency,
         bounded(home.import_max_w),
         bounded(home.export_max_w),
+    )
+
+
+def store_of(home: HomeModel, soc_pct: float) -> Store:
+    """Return the store in kWh; an SoC outside its window opens the window to it."""
+    capacity = kwh_from_wh(home.capacity_wh)
+    return (
+        capacity,
+        capacity * min(home.floor_pct, soc_pct) / 100.0,
+        capacity * max(home.ceiling_pct, soc_pct) / 100.0,
+        home.taper_from_pct / 100.0,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import isfinite
 
 from hems.domain.command import Mode
-from hems.domain.outlook import Outlook
+from hems.domain.outlook import HomeModel, Outlook
 from hems.domain.plan import Choice, InputNote, PlannedSlot, Reasoning, UseOfEnergy
-from hems.planning import kernel_modes
+from hems.planning import kernel, kernel_modes
 from hems.planning.problem import Problem
 from hems.planning.solver import ValueFunction
 
@@ -17,6 +18,20 @@ LEAST_USE_W = 50.0
 
 BREAK = timedelta(minutes=30)
 """Uses with a shorter break between them are one."""
+
+LEAST_KWH = 1e-6
+"""Less than this beyond a limit is rounding."""
+
+KERNEL_MODE = {
+    Mode.SELF_USE: kernel.SELF_USE,
+    Mode.HOLD: kernel.HOLD,
+    Mode.NO_CHARGE: kernel.NO_CHARGE,
+    Mode.CHARGE: kernel.CHARGE,
+    Mode.DISCHARGE: kernel.DISCHARGE,
+}
+"""The kernel's numbers of the modes."""
+
+_W = 1000.0
 
 
 def reasoning_of(
@@ -39,6 +54,13 @@ def reasoning_of(
     cost_per_stored = None
     if first.battery_w < 0.0:
         cost_per_stored = _cost_of_charging(first, home.charge_efficiency, home.wear_per_kwh)
+    others = (choice for choice in choices[1:] if choice.mode is not chosen.mode and isfinite(choice.costs_more))
+    alternative = next(others, None)
+    self_use = next(choice for choice in choices if choice.mode is Mode.SELF_USE)
+
+    def keeps(choice: Choice) -> bool:
+        return keeps_limits(problem, choice)
+
     return Reasoning(
         stored_value_per_kwh=worth,
         import_per_kwh=first.import_per_kwh,
@@ -47,9 +69,15 @@ def reasoning_of(
         sell_above_per_kwh=worth / home.discharge_efficiency + home.wear_per_kwh,
         cost_per_stored_kwh=cost_per_stored,
         until=_until(slots),
-        use=next_use(slots, home.reserve_pct),
-        alternative=next((choice for choice in choices[1:] if choice.mode is not chosen.mode), None),
-        self_use_costs_more=next(choice.costs_more for choice in choices if choice.mode is Mode.SELF_USE),
+        use=next_use(slots, home),
+        alternative=alternative,
+        self_use_costs_more=self_use.costs_more,
+        alternative_is_money=alternative is None or (keeps(chosen) and keeps(alternative)),
+        self_use_is_money=keeps(chosen) and keeps(self_use),
+        soc_pct=100.0 * problem.stored / problem.store[0],
+        reserve_pct=max(home.reserve_pct, home.floor_pct),
+        battery_w=first.battery_w,
+        grid_w=first.grid_w,
         agreement=agreement,
         regret=regret,
         inputs=_inputs(outlook, problem),
@@ -57,7 +85,26 @@ def reasoning_of(
     )
 
 
-def next_use(slots: Sequence[PlannedSlot], reserve_pct: float) -> UseOfEnergy | None:
+def keeps_limits(problem: Problem, choice: Choice) -> bool:
+    """Return whether ``choice`` keeps reserve, fuse and cycles in the present slot, whatever scenario comes.
+
+    Where it does not, its cost counts them far above any price, and is no money that anybody would pay.
+    """
+    if problem.wear[0] > problem.home.wear_per_kwh + LEAST_KWH:  # raised so that the day keeps its cap of cycles
+        return False
+    code, power, hours = KERNEL_MODE[choice.mode], (choice.power_w or 0.0) / _W, problem.hours[0]
+    to_store, to_house = problem.limits[2], problem.limits[3]
+    for load, pv in zip(problem.load, problem.pv, strict=True):
+        battery = kernel_modes.mode_power(
+            code, power, load[0], pv[0], problem.stored, hours, problem.limits, problem.store, problem.exportable
+        )
+        left = problem.stored + battery * hours * (to_store if battery > 0.0 else 1.0 / to_house)
+        if left < problem.low[1] - LEAST_KWH or load[0] - pv[0] + battery > problem.limits[4] + LEAST_KWH:
+            return False
+    return True
+
+
+def next_use(slots: Sequence[PlannedSlot], home: HomeModel) -> UseOfEnergy | None:
     """Return the use of what is stored that is worth most before the battery is bought full again or empty."""
     best: tuple[float, UseOfEnergy] | None = None
     block: list[PlannedSlot] = []
@@ -67,11 +114,11 @@ def next_use(slots: Sequence[PlannedSlot], reserve_pct: float) -> UseOfEnergy | 
             continue
         broken = slot is None or slot.battery_w >= LEAST_USE_W or (block and slot.start - block[-1].end >= BREAK)
         if block and broken:
-            use = _use_of(block)
+            use = _use_of(block, home)
             energy_wh = sum(part.battery_w * _hours(part) for part in block)
             if best is None or energy_wh * use.price_per_kwh > best[0]:
                 best = (energy_wh * use.price_per_kwh, use)
-            emptied = block[-1].soc_pct <= reserve_pct + 1.0
+            emptied = block[-1].soc_pct <= home.reserve_pct + 1.0
             block = [slot] if slot is not None and slot.battery_w >= LEAST_USE_W else []
             if emptied:
                 break
@@ -80,7 +127,7 @@ def next_use(slots: Sequence[PlannedSlot], reserve_pct: float) -> UseOfEnergy | 
     return None if best is None else best[1]
 
 
-def _use_of(block: Sequence[PlannedSlot]) -> UseOfEnergy:
+def _use_of(block: Sequence[PlannedSlot], home: HomeModel) -> UseOfEnergy:
     """Return the use in ``block``: priced by what it replaces, or by what it is sold for."""
     money = energy = sold = 0.0
     for slot in block:
@@ -88,8 +135,14 @@ def _use_of(block: Sequence[PlannedSlot]) -> UseOfEnergy:
         exported = min(max(-slot.grid_w, 0.0), slot.battery_w) * _hours(slot)
         money += exported * slot.export_per_kwh + (part - exported) * slot.import_per_kwh
         energy, sold = energy + part, sold + exported
+    stored_worth = (money / energy - home.wear_per_kwh) * home.discharge_efficiency
     return UseOfEnergy(
-        start=block[0].start, end=block[-1].end, price_per_kwh=money / energy, is_sold=sold > energy / 2.0
+        start=block[0].start,
+        end=block[-1].end,
+        price_per_kwh=money / energy,
+        worth_stored_per_kwh=stored_worth,
+        worth_charged_per_kwh=stored_worth * home.charge_efficiency - home.wear_per_kwh,
+        is_sold=sold > energy / 2.0,
     )
 
 
@@ -105,7 +158,7 @@ def _cost_of_charging(slot: PlannedSlot, charge_efficiency: float, wear_per_kwh:
 def _until(slots: Sequence[PlannedSlot]) -> datetime:
     end = slots[0].end
     for slot in slots[1:]:
-        if slot.mode is not slots[0].mode:
+        if (slot.mode, slot.power_w) != (slots[0].mode, slots[0].power_w):
             break
         end = slot.end
     return end
@@ -113,11 +166,15 @@ def _until(slots: Sequence[PlannedSlot]) -> datetime:
 
 def _inputs(outlook: Outlook, problem: Problem) -> tuple[InputNote, ...]:
     notes = [InputNote(name="soc", source="inverter", known_at=problem.at)]
-    published = outlook.published_until
-    reach = "nothing is published" if published is None else f"published until {published:%Y-%m-%d %H:%M} UTC"
-    notes.append(InputNote(name="prices", source="market", known_at=None, detail=reach))
+    notes.append(InputNote(name="prices", source="market", known_at=None, until=outlook.published_until))
     notes.extend(
-        InputNote(name=name, source=forecast.source, known_at=forecast.known_at, detail="; ".join(forecast.notes))
+        InputNote(
+            name=name,
+            source=forecast.source,
+            known_at=forecast.known_at,
+            detail="; ".join(forecast.notes),
+            until=forecast.end,
+        )
         for name, forecast in (("load_forecast", outlook.load), ("pv_forecast", outlook.pv))
         if forecast is not None
     )

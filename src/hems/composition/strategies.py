@@ -1,0 +1,79 @@
+"""The strategies and what they look ahead with, as configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from hems.composition.settings import minutes, multi_factor_options_of
+from hems.config.models import Configuration
+from hems.coordination.decision_engine_manager import DecisionOptions
+from hems.coordination.forecast_service import ForecastService
+from hems.coordination.outlook_builder import OutlookBuilder, OutlookOptions
+from hems.coordination.price_service import PriceService
+from hems.decision.arbiter import ArbiterOptions
+from hems.decision.multi_factor_engine import MultiFactorEngine
+from hems.decision.optimal_strategy import OptimalOptions, OptimalStrategy
+from hems.decision.self_use_strategy import SelfUseStrategy
+from hems.decision.sentences import Language
+from hems.decision.stability import StabilityOptions
+from hems.domain.site import SiteSpec
+from hems.planning.problem import PlanningOptions
+from hems.ports.inverter import Inverter
+from hems.ports.strategy import Strategy
+
+
+def strategies_of(settings: Configuration) -> tuple[Strategy, ...]:
+    """Return every strategy, each with its own options; the order is that of a status screen."""
+    return (optimal_strategy_of(settings), MultiFactorEngine(multi_factor_options_of(settings)), SelfUseStrategy())
+
+
+def optimal_strategy_of(settings: Configuration) -> OptimalStrategy:
+    """Return the planning strategy."""
+    decision = settings.decision
+    return OptimalStrategy(
+        OptimalOptions(
+            planning=PlanningOptions(
+                horizon=timedelta(hours=decision.horizon_hours), change_price=decision.change_price
+            ),
+            zone=ZoneInfo(settings.site.time_zone),
+            language=Language(decision.language),
+        )
+    )
+
+
+def decision_options_of(settings: Configuration) -> DecisionOptions:
+    """Return who is in charge, and how often a decision is due."""
+    stability = StabilityOptions(min_mode=minutes(settings.coordinator.min_mode_minutes))
+    return DecisionOptions(
+        interval=minutes(settings.coordinator.decision_interval_minutes),
+        arbiter=ArbiterOptions(stability=stability),
+        in_charge=settings.decision.strategy,
+        with_shadows=settings.decision.shadows,
+    )
+
+
+def outlook_builder_of(
+    settings: Configuration,
+    prices: PriceService,
+    forecasts: ForecastService,
+    inverter: Callable[[], Inverter | None],
+    spec: Callable[[], SiteSpec | None],
+) -> OutlookBuilder:
+    """Return what gathers prices, forecasts and the home into one outlook."""
+    battery, grid = settings.battery_management, settings.grid
+    options = OutlookOptions(
+        zone=ZoneInfo(settings.site.time_zone),
+        currency=settings.prices.currency,
+        horizon=timedelta(hours=settings.decision.horizon_hours),
+        reserve_pct=battery.reserve_soc_pct,
+        charge_efficiency=battery.charge_efficiency,
+        discharge_efficiency=battery.discharge_efficiency,
+        wear_per_kwh=battery.wear_per_kwh,
+        cycles_per_day_max=battery.cycles_per_day_max,
+        discharge_max_w=battery.discharge_power_max,
+        import_max_w=grid.import_limit,
+        export_max_w=grid.export_limit,
+    )
+    return OutlookBuilder(prices, forecasts, options, inverter, spec)
