@@ -53,6 +53,7 @@ commands = st.builds(
     expires_at=st.integers(min_value=-3600, max_value=3600).map(lambda seconds: NOON + timedelta(seconds=seconds)),
     power_w=powers,
     target_soc_pct=st.one_of(st.none(), st.floats(min_value=0.0, max_value=100.0)),
+    export_limit_w=powers,
 )
 
 
@@ -120,8 +121,20 @@ def test_passing_twice_changes_nothing_more(command: Command, envelope: SafetyEn
 @given(commands, envelopes())
 def test_where_operations_are_stopped_nothing_forced_is_left(command: Command, envelope: SafetyEnvelope) -> None:
     if stops_operations(envelope):
-        mode = command_of(narrow_to_envelope(command, envelope)).mode
-        assert mode is (required_mode(envelope) or Mode.SELF_USE)
+        result = command_of(narrow_to_envelope(command, envelope))
+        assert result.mode is (required_mode(envelope) or Mode.SELF_USE)
+        assert result.export_limit_w is None
+
+
+@given(commands, envelopes())
+def test_a_limit_on_export_is_the_one_asked_for_or_none(command: Command, envelope: SafetyEnvelope) -> None:
+    result = command_of(narrow_to_envelope(command, envelope))
+    if result.export_limit_w is not None:
+        assert result.export_limit_w == command.export_limit_w
+        assert 0.0 <= result.export_limit_w < math.inf
+        assert result.expires_at > envelope.at
+    elif command.export_limit_w is not None and command.export_limit_w == 0.0 and command.expires_at > envelope.at:
+        assert stops_operations(envelope) or required_mode(envelope) is not None
 
 
 @given(bounds_of, bounds_of, commands)

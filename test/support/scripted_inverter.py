@@ -61,6 +61,7 @@ class ScriptedInverter:
         self.results: list[CommandResult] = []
         self.control_mode: Mode | None = Mode.SELF_USE
         self.control_power_w: float | None = None
+        self.control_export_limit_w: float | None = None
         self.silent = False
         self.saves = 0
         self.save_error: Exception | None = None
@@ -74,7 +75,14 @@ class ScriptedInverter:
     async def read_control(self) -> ControlState:
         self._answer()
         at = self.snapshots[0].at if self.snapshots else EPOCH
-        return ControlState(at=at, mode=self.control_mode, power_w=self.control_power_w, detail=str(self.control_mode))
+        return ControlState(
+            at=at,
+            mode=self.control_mode,
+            power_w=self.control_power_w,
+            detail=str(self.control_mode),
+            export_limit_w=self.control_export_limit_w,
+            export_limit_is_ours=self.control_export_limit_w is not None,
+        )
 
     async def read_battery_limits(self) -> ReportedBatteryLimits:
         self._answer()
@@ -91,13 +99,14 @@ class ScriptedInverter:
             return self.results.pop(0)
         self.register_writes += 2
         self.control_mode, self.control_power_w = command.mode, command.power_w
+        self.control_export_limit_w = command.export_limit_w
         return Applied(writes=2)
 
     async def restore_self_use(self, *, user_settings: bool) -> CommandResult:
         self.restores += 1
         if self.results:
             return self.results.pop(0)
-        self.control_mode = Mode.SELF_USE
+        self.control_mode, self.control_export_limit_w = Mode.SELF_USE, None
         return Applied(writes=1)
 
     async def close(self) -> None:

@@ -386,10 +386,11 @@ async def test_a_save_that_cannot_be_understood_stops_decisions_and_is_kept() ->
 async def test_export_limit_is_the_owners_until_it_is_set() -> None:
     bench = desk()
     inverter = await bench.open()
-    assert isinstance(await inverter.set_export_limit(500), Applied)
+    assert isinstance(await inverter.apply(bench.command(Mode.SELF_USE, export_limit_w=500), DECISION), Applied)
     assert (await inverter.read_control()).export_limit_w == 500
-    await inverter.apply(bench.command(Mode.CHARGE, 1000), DECISION)
-    assert bench.device.registers[47510] == 500, "a mode change does not undo it"
+    assert bench.device.written == [(47509, words(1, 500))]
+    await inverter.apply(bench.command(Mode.CHARGE, 1000, export_limit_w=500), DECISION)
+    assert bench.device.written[1:] == [(EMS, words(11, 1000))], "a mode change does not touch it"
     await inverter.restore_self_use(user_settings=True)
     assert (bench.device.registers[47509], bench.device.registers[47510]) == (0, 0)
 

@@ -89,6 +89,7 @@ def summary_of(results: Sequence[DayResult]) -> dict[str, Any]:
         "register_writes": sum(result.writes for result in results),
         "records_checked": sum(result.records for result in results),
         "worst_forced_without_lease_s": max(result.worst.forced_without_lease_s for result in results),
+        "worst_limited_without_lease_s": max(result.worst.limited_without_lease_s for result in results),
         "worst_outside_window_s": max(result.worst.outside_window_s for result in results),
         "worst_back_to_normal_s": max(result.back_to_normal_s for result in results),
         "worst_beyond_self_use_pln": max(with_battery, default=None),

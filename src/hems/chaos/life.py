@@ -70,7 +70,7 @@ class CountedInverter:
         try:
             return await self._inverter.apply(command, purpose)
         finally:
-            self._service.count(purpose, self._inverter.register_writes - before, forced=command.mode.is_forced)
+            self._service.count(purpose, self._inverter.register_writes - before, forced=command.is_forced)
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Service:
         self.committed: set[Key] = set()
         self.writes: dict[str, WriteCount] = {}
         self.host_is_off = False
-        self._late_until = self._lease_ends_at = self._asked_until = clock.true_now()
+        self._late_until = self._lease_ends_at = self._asked_until = self._limit_asked_until = clock.true_now()
         self._ends_by_itself_at: datetime | None = None
         self._lease: Command | None = None
         self._refused_text: bytes | None = None
@@ -132,21 +132,36 @@ class Service:
         """Return for how long no lease of a living process has covered a forced mode; inf where no process lives."""
         if self.process is None or self.process.wire.dead:
             return float("inf")
-        active = self.process.household.coordinator.parts.actions.active
+        active = self._look_at_lease(self.process)
+        ends = [self._asked_until] if active is None else [self._asked_until, self._lease_ends_at]
+        return max(0.0, (at - max(ends)).total_seconds())
+
+    def export_lease_over_s(self, at: datetime) -> float:
+        """Return for how long no lease of a living process has covered a limit on export; inf where none lives."""
+        if self.process is None or self.process.wire.dead:
+            return float("inf")
+        active = self._look_at_lease(self.process)
+        is_covered = active is not None and active.export_limit_w is not None
+        ends = [self._limit_asked_until, self._lease_ends_at] if is_covered else [self._limit_asked_until]
+        return max(0.0, (at - max(ends)).total_seconds())
+
+    def _look_at_lease(self, process: Process) -> Command | None:
+        active = process.household.coordinator.parts.actions.active
         if active is not self._lease:
             # Counted here, in true time from when it was first seen: when it is over is not the coordinator's to say.
             self._lease = active
             if active is not None:
                 self._lease_ends_at = self._in_true_time(active.expires_at)
-        ends = [self._asked_until] if active is None else [self._asked_until, self._lease_ends_at]
-        return max(0.0, (at - max(ends)).total_seconds())
+        return active
 
     def ask(self, command: Command) -> None:
         """Note what the inverter is asked for: a forced mode that was never confirmed may be in force until its end."""
-        is_forced = command.mode.is_forced
+        is_forced = command.is_forced
         until = self._in_true_time(command.expires_at) if is_forced else self._clock.true_now()
         # Asking for self-use ends what was asked before, and asking again excuses nothing.
         self._asked_until = until if is_forced else min(until, self._asked_until)
+        is_limited = command.export_limit_w is not None
+        self._limit_asked_until = until if is_limited else min(self._clock.true_now(), self._limit_asked_until)
 
     def _in_true_time(self, moment: datetime) -> datetime:
         return self._clock.true_now() + (moment - self._clock.now())
@@ -165,6 +180,10 @@ class Service:
         # A slot ends by the inverter's own clock, however wrong that has become.
         wrong_by = timedelta(seconds=abs(self._house.device.clock.error_s(at)))
         return self._ends_by_itself_at is None or at < self._ends_by_itself_at + wrong_by
+
+    def nobody_can_end_a_limit(self, at: datetime) -> bool:
+        """Return whether nobody can put back the owner's limit at ``at``: no host, or a hook on its way."""
+        return self.host_is_off or at < self._late_until
 
     def count(self, purpose: WritePurpose, writes: int, *, forced: bool) -> None:
         """Count register writes of the day as the coordinator's clock has it."""

@@ -18,6 +18,9 @@ from hems.simulation.simulated_inverter import SimulatedInverter
 LEASE_GRACE_S = 60.0
 """How long a forced mode may outlast its lease: the promise."""
 
+LIMIT_TOLERANCE_W = 1.0
+"""A limit on export counts as the owner's within this: families keep it in whole watts or percents."""
+
 NOTICEABLE_W = 150.0
 """Power below this is the inverter's dead band and the meter's noise."""
 
@@ -50,6 +53,14 @@ class Promises(Protocol):
         """Return for how long a lease has been over ``at`` a true time; 0 while one runs, inf where there is none."""
         ...
 
+    def export_lease_over_s(self, at: datetime) -> float:
+        """Return the same for a lease with a limit on export: one without excuses no limit that is left."""
+        ...
+
+    def nobody_can_end_a_limit(self, at: datetime) -> bool:
+        """Return whether nobody can put back the owner's limit: unlike a slot it has no end of its own."""
+        ...
+
     def window(self) -> BatteryWindow | None:
         """Return the battery's window, or None before the first reading."""
         ...
@@ -64,6 +75,7 @@ class Worst:
     """The closest call to each limit that depends on time [s]."""
 
     forced_without_lease_s: float = 0.0
+    limited_without_lease_s: float = 0.0
     outside_window_s: float = 0.0
 
 
@@ -95,6 +107,8 @@ class Referee:
     _own: Settings | None = None
     _autonomy: Controller | None = None
     _forced: _Stretch = field(default_factory=_Stretch)
+    _limited: _Stretch = field(default_factory=_Stretch)
+    _widened: bool = False
     _outside: _Stretch = field(default_factory=_Stretch)
     _hard_of_hearing_until: datetime | None = None
     _blind_until: datetime | None = None
@@ -112,6 +126,7 @@ class Referee:
             self._note_faults(house, now)
         is_forced = autonomous is not None and not _same(order, autonomous, is_free=self._is_free_to_rest(house))
         self._judge_lease(house, order, step_s, is_forced=is_forced)
+        self._judge_export(house, order, step_s)
         self._judge_window(house, order, autonomous, step_s, is_forced=is_forced)
 
     def _is_free_to_rest(self, house: SimulatedInverter) -> bool:
@@ -147,6 +162,30 @@ class Referee:
         if self._forced.counted_s > limit_s and not self._forced.told:
             self._forced.told = True
             said = f"{_words(order)} for more than {limit_s:.0f} s without a lease"
+            self.breaches.append(Breach(invariant=2, at=house.now, said=said))
+
+    def _judge_export(self, house: SimulatedInverter, order: Order, step_s: float) -> None:
+        """Hold a limit on export to its lease, and to being tighter than its owner's."""
+        if self._own is None:
+            return
+        own_w = float("inf") if self._own.export_limit_w is None else self._own.export_limit_w
+        limit_w = float("inf") if order.export_limit_w is None else order.export_limit_w
+        if limit_w > own_w + LIMIT_TOLERANCE_W and not self._widened:
+            self._widened = True
+            said = f"up to {limit_w:.0f} W may be fed in, the owner allows {own_w:.0f} W"
+            self.breaches.append(Breach(invariant=2, at=house.now, said=said))
+        over_s = self.promises.export_lease_over_s(house.now) if limit_w < own_w - LIMIT_TOLERANCE_W else 0.0
+        if over_s <= 0.0:
+            self._limited.end()
+            return
+        hears = self._hard_of_hearing_until is None or house.now >= self._hard_of_hearing_until
+        if hears and not self.promises.nobody_can_end_a_limit(house.now):
+            self._limited.add(min(step_s, over_s))
+        self.worst.limited_without_lease_s = max(self.worst.limited_without_lease_s, self._limited.counted_s)
+        allowed_s = LEASE_GRACE_S + house.options.control_lag_s
+        if self._limited.counted_s > allowed_s and not self._limited.told:
+            self._limited.told = True
+            said = f"export limited to {limit_w:.0f} W for more than {allowed_s:.0f} s without a lease"
             self.breaches.append(Breach(invariant=2, at=house.now, said=said))
 
     def _judge_window(

@@ -7,14 +7,15 @@ does it goes on asking for self-use until the inverter confirms it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from hems.coordination.verification import Proof, Verification
+from hems.coordination.export_trust import ExportTrust, export_agrees, limit_text
+from hems.coordination.verification import Proof, Verification, mismatch_of
 from hems.domain.command import (
     AlreadySo,
     Applied,
@@ -75,6 +76,7 @@ class ActionExecutorManager:
         self._verification: Verification | None = None
         self._refutations = 0
         self._paused_until: datetime | None = None
+        self._export = ExportTrust()
         self._day, self._writes_today = self._load_writes()
 
     # -- what others may know --------------------------------------------------------------------------------
@@ -119,6 +121,7 @@ class ActionExecutorManager:
         self._inverter = inverter
         self._settings_saved = False
         self._uncertain = True
+        self._export.reset()
 
     async def reconcile(self, now: datetime) -> ActionRecord | None:
         """Compare the control registers with the lease in force and correct them; None where they agree.
@@ -137,25 +140,34 @@ class ActionExecutorManager:
             self._uncertain = False
             return None
         self._uncertain = True
-        purpose = WritePurpose.DECISION if wanted.mode.is_forced else WritePurpose.RESTORE
+        purpose = WritePurpose.DECISION if wanted.is_forced else WritePurpose.RESTORE
         record = await self.execute(wanted, purpose, now)
-        if isinstance(record.result, Rejected) and wanted.mode.is_forced:
+        if isinstance(record.result, Rejected) and wanted.is_forced:
             return await self.end_lease(WritePurpose.RESTORE, f"{wanted.mode.value} was lost and refused", now)
         if not isinstance(record.result, AlreadySo):  # some modes look alike, such as hold at the floor
-            detail = f"the inverter was set to {found.detail}, not to {wanted.mode.value}; setting it right"
+            asked = f"{wanted.mode.value}{limit_text(wanted)}"
+            detail = f"the inverter was set to {found.detail}, not to {asked}; setting it right"
             self._alarm("control_differs", "warning", detail)
         return record
 
     # -- acting ----------------------------------------------------------------------------------------------
 
     async def execute(self, command: Command, purpose: WritePurpose, now: datetime) -> ActionRecord:
-        """Put ``command`` in force; a lease that asks the same already is only renewed, without a register write."""
+        """Put ``command`` in force; a lease that asks the same already is only renewed, without a register write.
+
+        An export limit that the inverter cannot have or refuses costs the command its limit, not its mode: the result
+        says so.
+        """
         self._roll_day(now)
+        inverter = self._inverter
+        if command.export_limit_w is not None and inverter is not None:
+            why = self._export.why_not(inverter.capabilities, now)
+            if why is not None:
+                return await self._execute_unlimited(command, purpose, now, why)
         if not self._uncertain and self._is_in_force(command):
-            self._active = command if command.mode.is_forced else None
+            self._active = command if command.is_forced else None
             self._lease_ends_s = self._clock.monotonic() + (command.expires_at - now).total_seconds()
             return self._record(now, purpose, command, AlreadySo(), 0)
-        inverter = self._inverter
         if inverter is None:
             return self._record(now, purpose, command, Unreachable(detail="no inverter is connected"), 0)
         refusal = await self._refusal(inverter, command, purpose)
@@ -165,8 +177,25 @@ class ActionExecutorManager:
         result = await inverter.apply(command, purpose)
         writes = inverter.register_writes - before
         self._count_writes(writes)
+        if isinstance(result, Rejected) and command.export_limit_w is not None:
+            # What was in force before may have been ended by the refusal: it is not to be taken for in force still.
+            if writes:  # each attempt at a limit whose writes themselves are refused wears the flash
+                self._export.refused(result.detail, now)
+                self._uncertain = True
+            record = await self._execute_unlimited(command, purpose, now, result.detail)
+            return replace(record, register_writes=writes + record.register_writes)
         self._settle(command, purpose, result, now)
         return self._record(now, purpose, command, result, writes)
+
+    async def _execute_unlimited(
+        self, command: Command, purpose: WritePurpose, now: datetime, why: str
+    ) -> ActionRecord:
+        """Put ``command`` in force without its export limit, and say why."""
+        if self._export.is_news(why):
+            self._alarm("export_limit", "warning", f"the export is not limited: {why}")
+        record = await self.execute(replace(command, export_limit_w=None), purpose, now)
+        detail = "; ".join(part for part in (record.result.detail, f"without an export limit: {why}") if part)
+        return replace(record, result=replace(record.result, detail=detail))
 
     async def end_lease(self, purpose: WritePurpose, reason: str, now: datetime) -> ActionRecord:
         """Put the inverter back to self-use."""
@@ -203,10 +232,16 @@ class ActionExecutorManager:
         proof = self._verification.proof
         if proof is Proof.CONFIRMED:
             self._refutations = 0
+            self._export.kept()
         if proof is not Proof.REFUTED or before is Proof.REFUTED:
             return None if proof is before else proof
         self._uncertain = True
-        self._note_disobedience(self._verification.detail, now)
+        command, detail = self._verification.command, self._verification.detail
+        if command.export_limit_w is not None and not mismatch_of(replace(command, export_limit_w=None), snapshot):
+            self._export.broken(detail, now)  # the mode is kept: nothing but the limit has to rest
+            self._alarm("not_confirmed", "warning", detail)
+        else:
+            self._note_disobedience(detail, now)
         return proof
 
     async def shut_down(self, attempts: int = 3) -> CommandResult:
@@ -234,12 +269,12 @@ class ActionExecutorManager:
         return self_use(now, "no lease is in force")
 
     def _is_in_force(self, command: Command) -> bool:
-        if command.mode is Mode.SELF_USE:
+        if not command.is_forced:
             return self._active is None
         return command.same_request(self._active)
 
     async def _refusal(self, inverter: Inverter, command: Command, purpose: WritePurpose) -> Rejected | None:
-        is_protective = purpose is not WritePurpose.DECISION or not command.mode.is_forced
+        is_protective = purpose is not WritePurpose.DECISION or not command.is_forced
         if not is_protective and self._writes_today >= self._options.daily_write_budget:
             detail = f"the daily budget of {self._options.daily_write_budget} register writes is used up"
             self._alarm("write_budget", "warning", f"{detail}; {command.mode.value} is not started before midnight")
@@ -260,7 +295,7 @@ class ActionExecutorManager:
         match result:
             case Applied() | AlreadySo():
                 self._uncertain = False
-                self._change_to(command if command.mode.is_forced else None, purpose, now)
+                self._change_to(command if command.is_forced else None, purpose, now)
                 self._verification = Verification(command=command, applied_at=now)
             case Rejected():
                 # A refusal ends nothing by itself: what was in force before may be so still.
@@ -272,7 +307,7 @@ class ActionExecutorManager:
                 self._change_to(None, purpose, now)
                 self._verification = None
                 self._uncertain = True
-                if isinstance(result, NotConfirmed) and command.mode.is_forced:
+                if isinstance(result, NotConfirmed) and command.is_forced:
                     self._note_disobedience(f"{command.mode.value}: {result.detail}", now)
                 else:
                     log.warning("command not confirmed", mode=command.mode.value, detail=result.detail)
@@ -347,13 +382,15 @@ def describe(command: Command) -> str:
         parts.append(f"at {command.power_w:.0f} W")
     if command.target_soc_pct is not None:
         parts.append(f"to {command.target_soc_pct:.0f} %")
-    if command.mode.is_forced:
+    if command.export_limit_w is not None:
+        parts.append(limit_text(command).strip())
+    if command.is_forced:
         parts.append(f"until {command.expires_at:%Y-%m-%dT%H:%M:%SZ}")
     return " ".join(parts)
 
 
 def _agrees(found: ControlState, wanted: Command) -> bool:
-    if found.mode is not wanted.mode:
+    if found.mode is not wanted.mode or not export_agrees(found, wanted):
         return False
     if wanted.power_w is None or found.power_w is None:
         return True

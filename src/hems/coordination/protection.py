@@ -75,8 +75,9 @@ class Protection:
         self._tell(record, command.reason if command is not None else "what the inverter does is not known")
         if actions.active is None:
             return None
-        # A narrowed charge stays its asker's.
-        return source if actions.active.mode in {Mode.CHARGE, Mode.DISCHARGE} else SAFETY_SOURCE
+        # A narrowed charge stays its asker's, and so does the export limit that is left of a refused one.
+        is_askers = actions.active.mode in {Mode.CHARGE, Mode.DISCHARGE, Mode.SELF_USE}
+        return source if is_askers else SAFETY_SOURCE
 
     async def _make_sure_of_the_lease(self, source: str | None, now: datetime) -> str | None:
         """Put a lease that may be lost into the inverter again: an ordinary write, within the budget."""

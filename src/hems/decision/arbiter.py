@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hems.decision.explanation import command_of, explain
+from hems.decision.origin_rule import narrow
 from hems.decision.stability import StabilityOptions, keep_present
 from hems.domain.command import Command, Mode
 from hems.domain.decision import Allowed, Decision, DecisionContext, Narrowed, Proposal, Verdict
 from hems.domain.safety import SafetyEnvelope
-from hems.safety.gate import narrow_to_envelope
 
 _CERTAIN_PCT = 100.0  # a rule is followed, not weighed
 
@@ -41,7 +41,7 @@ def arbitrate(
     else:
         expires_at = context.at + timedelta(seconds=context.decision_interval_s)
         wanted = Command(mode=Mode.SELF_USE, expires_at=expires_at, reason="nothing was proposed")
-    verdict = narrow_to_envelope(wanted, envelope)
+    verdict = narrow(wanted, context, envelope)
     certain = winner is None or not isinstance(verdict, Allowed | Narrowed)
     return Decision(
         at=context.at,
@@ -53,6 +53,7 @@ def arbitrate(
         causes=() if isinstance(verdict, Allowed) else verdict.causes,
         score=next((proposal.score for proposal in live if proposal.score is not None), None),
         proposals=tuple(live),
+        reasoning=winner.reasoning if winner is not None else None,
     )
 
 

@@ -20,6 +20,8 @@ def describe_command(command: Command) -> str:
         words += f" with {command.power_w:.0f} W"
     if command.target_soc_pct is not None:
         words += f" to {figure(command.target_soc_pct)} %"
+    if command.export_limit_w is not None:
+        words += f", feeding in at most {command.export_limit_w:.0f} W"
     return words
 
 
@@ -55,7 +57,7 @@ def _bounding(verdict: Verdict) -> list[str]:
         return []
     causes = "; ".join(verdict.causes)
     now = describe_command(command_of(verdict))
-    return [f"safety narrows it to {now}: {causes}" if isinstance(verdict, Narrowed) else f"refused, {now}: {causes}"]
+    return [f"narrowed to {now}: {causes}" if isinstance(verdict, Narrowed) else f"refused, {now}: {causes}"]
 
 
 def cost_text(context: DecisionContext, command: Command) -> str | None:

@@ -59,7 +59,8 @@ class OptimalStrategy:
         if isinstance(plan, NoPlan):
             return self._without_plan(context, plan)
         chosen, expires_at = plan.chosen, context.at + self._lease(context)
-        reason = sentence_of(plan.reasoning, chosen, zone=self._options.zone, language=self._options.language)
+        options = self._options
+        reason = sentence_of(plan.reasoning, chosen, zone=options.zone, now=context.at, language=options.language)
         reason = "; ".join((reason, *plan.remarks))
         command = Command(
             mode=chosen.mode,

@@ -6,7 +6,7 @@ lease in force is a person's or safety's: once nobody asks for it any more it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from hems.domain.command import Command, Mode
@@ -51,6 +51,8 @@ def keep_present(context: DecisionContext, winner: Proposal, options: StabilityO
     if _must_end(context, winner):
         return None
     command = context.active or Command(mode=Mode.SELF_USE, expires_at=winner.command.expires_at)
+    if command.export_limit_w != winner.command.export_limit_w:  # it is no mode: it follows the price at once
+        command = replace(command, export_limit_w=winner.command.export_limit_w)
     words = present.value.replace("_", " ")
     minimum = options.min_mode.total_seconds() / 60
     reason = f"{words} stays: it has run for {ran.total_seconds() / 60:.0f} of at least {minimum:.0f} min"

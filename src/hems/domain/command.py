@@ -32,7 +32,8 @@ class Command:
     """One request to the inverter, valid until ``expires_at``.
 
     ``power_w`` is a magnitude [W] and is None where the mode has none; ``target_soc_pct`` ends CHARGE when reached
-    from below and DISCHARGE when reached from above.
+    from below and DISCHARGE when reached from above. ``export_limit_w`` >= 0 is the most the house may feed in [W], in
+    any mode, never more than its owner's own limit; None leaves that one alone.
     """
 
     mode: Mode
@@ -40,13 +41,20 @@ class Command:
     power_w: float | None = None
     target_soc_pct: float | None = None
     reason: str = ""
+    export_limit_w: float | None = None
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether this asks for more than self-use by the owner's settings, and so needs a live lease."""
+        return self.mode.is_forced or self.export_limit_w is not None
 
     def same_request(self, other: Command | None) -> bool:
         """Return whether ``other`` asks the inverter for the same thing, whatever its expiry and reason."""
-        return other is not None and (self.mode, self.power_w, self.target_soc_pct) == (
+        return other is not None and (self.mode, self.power_w, self.target_soc_pct, self.export_limit_w) == (
             other.mode,
             other.power_w,
             other.target_soc_pct,
+            other.export_limit_w,
         )
 
 
@@ -97,6 +105,8 @@ class ControlState:
     """The control registers as read: what the inverter has been told to do, by anyone.
 
     ``mode`` is None where the registers describe something this product never asks for (``detail`` says what).
+    ``export_limit_w`` [W] is the limit in force, None where there is none; ``export_limit_is_ours`` tells whether it
+    is another than the owner's, so that a lease of ours has left it.
     """
 
     at: datetime
@@ -106,6 +116,7 @@ class ControlState:
     fast_charge_on: bool | None = None
     min_soc_pct: float | None = None
     export_limit_w: float | None = None
+    export_limit_is_ours: bool = False
 
 
 class WritePurpose(StrEnum):

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from hems.domain.command import Command, Mode
+from hems.domain.outlook import Outlook
+from hems.domain.plan import Reasoning
 from hems.domain.prices import PriceOrigin
 from hems.domain.readings import SiteSnapshot
 
@@ -79,6 +81,8 @@ class Proposal:
     confidence_pct: float
     expires_at: datetime
     score: ScoreResult | None = None
+    reasoning: Reasoning | None = None
+    """The plan's numbers, where a plan proposed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,21 @@ class PriceContext:
     origin: PriceOrigin | None
     import_per_kwh: float | None = None
     export_per_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOrigin:
+    """Where the stored energy came from [Wh]; both parts are None where nobody knows. Only the sun's may be sold."""
+
+    pv_wh: float | None
+    grid_wh: float | None
+    capacity_wh: float
+    """What the battery holds at 100 %."""
+
+    @property
+    def exportable_wh(self) -> float:
+        """How much of what is stored may leave the house [Wh]; what is unknown may not."""
+        return 0.0 if self.pv_wh is None else self.pv_wh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +124,10 @@ class DecisionContext:
     charging: bool
     """Whether the coordinator is charging by its own decision."""
     decision_interval_s: float
+    origin: StoredOrigin | None = None
+    """None where the owner lets energy from the grid be sold too."""
+    outlook: Outlook | None = None
+    """What lies ahead; None where the house is not known well enough to plan for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +170,9 @@ class Decision:
     causes: tuple[str, ...] = ()
     score: ScoreResult | None = None
     proposals: tuple[Proposal, ...] = field(default=())
+    reasoning: Reasoning | None = None
+    shadows: tuple[Proposal, ...] = field(default=())
+    """What the strategies that are not in charge would have done from the real state of the house."""
 
     @property
     def mode(self) -> Mode:

@@ -55,6 +55,8 @@ class InputNote:
     source: str
     known_at: datetime | None
     detail: str = ""
+    until: datetime | None = None
+    """How far it reaches; None where it says nothing of the future."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,10 @@ class UseOfEnergy:
     end: datetime
     price_per_kwh: float
     """Mean price of what it replaces or is sold for [currency/kWh]."""
+    worth_stored_per_kwh: float
+    """What a stored kWh brings there, losses and wear taken off [currency/kWh]."""
+    worth_charged_per_kwh: float
+    """The same of a kWh that is charged for it now: losses and wear of both ways taken off [currency/kWh]."""
     is_sold: bool
 
 
@@ -83,13 +89,24 @@ class Reasoning:
     cost_per_stored_kwh: float | None
     """For a charge: what a kWh into the battery costs now, losses and wear included; None otherwise."""
     until: datetime
-    """How long the present mode is planned to last."""
+    """How long the present mode and its power are planned to last."""
     use: UseOfEnergy | None
     """When the energy will be used next; None where it is not, within the horizon."""
     alternative: Choice | None
     """The best other mode; None where there is none."""
     self_use_costs_more: float
     """What plain self-use in this slot would cost more [currency, >= 0]."""
+    alternative_is_money: bool
+    """False where a limit that the alternative or the choice breaks counts in ``costs_more``: a reserve, the fuse."""
+    self_use_is_money: bool
+    """The same of ``self_use_costs_more``."""
+    soc_pct: float
+    reserve_pct: float
+    """What is kept for an outage, or the inverter's own floor where that is higher."""
+    battery_w: float
+    """What the battery is expected to do in the present slot [W], + discharges."""
+    grid_w: float
+    """What the connection is expected to do in the present slot [W], + imports."""
     agreement: float
     """Share of the forecast's scenarios in which the same mode is best, 0-1."""
     regret: float

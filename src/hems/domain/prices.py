@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from hems.domain.time_grid import MTU, floor_to_grid
 
@@ -86,6 +86,59 @@ class PriceSeries:
         return self.slots[-1].start + MTU if self.slots else None
 
 
+class CompassLevel(IntEnum):
+    """What the grid operator recommends for an hour (PSE Energy Compass, ``pdgsz``: ``usage_fcst``)."""
+
+    RECOMMENDED_USE = 0
+    NORMAL = 1
+    RECOMMENDED_SAVING = 2
+    REQUIRED_RESTRICTION = 3
+
+
+Compass = Mapping[datetime, CompassLevel]
+"""Levels by the UTC start of their hour; an hour that nobody has published is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    """What a tariff may know of the markets to price every quarter of ``day_ahead``.
+
+    Both series hold whole hours, so that an hour's mean can be made; ``settlement`` holds published prices only, and
+    reaches back to the start of the local month where the tariff needs it.
+    """
+
+    day_ahead: PriceSeries
+    settlement: PriceSeries
+    compass: Compass = field(default_factory=dict)
+
+
+class PartKind(StrEnum):
+    """To whom a part of a price goes."""
+
+    ENERGY = "energy"  # the seller of the energy, with excise and VAT on both: what a deposit may pay
+    NETWORK = "network"  # the network operator and the fees it collects, with VAT on them
+    TOTAL = "total"  # an all-in price that the contract does not split
+    SALE = "sale"  # what the household is paid
+
+
+@dataclass(frozen=True, slots=True)
+class PricePart:
+    """One named line of a price [currency/kWh]; the parts of a price sum to it."""
+
+    name: str
+    per_kwh: float
+    kind: PartKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositTerms:
+    """What becomes of the credit for sold energy: how long it lasts, and what is paid out of it when it lapses."""
+
+    valid_months: int = 12
+    refund_share_max: float = 0.30
+    """Of the month's credit. Source: Dz.U. 2024 poz. 1847: 0.30 where the basis is RCE, 0.20 where it is RCEm."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetailPrice:
     """What the household pays and is paid in one quarter, taxes and fees included [currency/kWh]."""
@@ -94,3 +147,8 @@ class RetailPrice:
     import_per_kwh: float
     export_per_kwh: float
     origin: PriceOrigin
+    """Of the import price."""
+    export_estimated: bool = False
+    """Whether the export price rests on a figure that is not published yet."""
+    import_parts: tuple[PricePart, ...] = field(default=(), compare=False)
+    export_parts: tuple[PricePart, ...] = field(default=(), compare=False)

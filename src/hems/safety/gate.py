@@ -9,6 +9,9 @@ The modes say what the battery may still do, and the gate picks by that:
 
 A forced charge or discharge is cut to the power that is left for it, or refused. Where both are bounded to zero all
 operations are stopped: then nothing but the mode that the bounds themselves demand remains.
+
+A limit on export passes with any mode, and stays where that mode is narrowed or refused: feeding in less endangers
+nothing. It ends with its lease, and where all operations are stopped or the bounds demand a mode of their own.
 """
 
 from __future__ import annotations
@@ -42,8 +45,11 @@ def narrow_to_envelope(command: Command, envelope: SafetyEnvelope) -> Verdict:
     Never widens: a power is never above the request or the bound, no forced mode appears that was not asked for, save
     the protective one that the bounds demand. A lease that has expired is refused.
     """
-    if command.expires_at <= envelope.at and command.mode.is_forced:
+    if command.expires_at <= envelope.at and command.is_forced:
         return _refuse(command, envelope, ("the lease has expired",))
+    limit_w = command.export_limit_w
+    if limit_w is not None and not 0.0 <= limit_w < float("inf"):
+        return _refuse(command, envelope, (f"an export limit of {limit_w:.0f} W is none",))
     if command.mode is Mode.CHARGE or command.mode is Mode.DISCHARGE:
         return _narrow_forced(command, envelope)
     return _narrow_passive(command, envelope)
@@ -108,8 +114,8 @@ def _narrow_forced(command: Command, envelope: SafetyEnvelope) -> Verdict:
 
 
 def _narrow_passive(command: Command, envelope: SafetyEnvelope) -> Verdict:
-    if command.mode is not Mode.SELF_USE and stops_operations(envelope):
-        if command.mode is required_mode(envelope):
+    if command.is_forced and stops_operations(envelope):
+        if command.mode is required_mode(envelope) and command.export_limit_w is None:
             return Allowed(command=command)
         causes = _causes(envelope, lambda bounds: _forced_charge_w(bounds) <= 0 or _forced_discharge_w(bounds) <= 0)
         return _refuse(
@@ -123,9 +129,10 @@ def _narrow_passive(command: Command, envelope: SafetyEnvelope) -> Verdict:
         return Allowed(command=command)
     mode = _MODE_OF[charge_left, discharge_left]
     expires_at = command.expires_at
-    if not command.mode.is_forced:  # self-use is no lease, the protective mode in its place is one
+    if not command.is_forced:  # self-use is no lease, the protective mode in its place is one
         expires_at = max(expires_at, envelope.at + PROTECTIVE_LEASE)
-    narrowed = Command(mode=mode, expires_at=expires_at, reason=command.reason)
+    limit_w = command.export_limit_w
+    narrowed = Command(mode=mode, expires_at=expires_at, reason=command.reason, export_limit_w=limit_w)
     return Narrowed(command=narrowed, causes=_causes(envelope, _bounds_self_use))
 
 
@@ -133,8 +140,18 @@ def _refuse(command: Command, envelope: SafetyEnvelope, causes: tuple[str, ...])
     fallback = protective_command(envelope)
     if fallback is None:
         reason = f"instead of {command.mode.value}: {'; '.join(causes)}"
-        fallback = Command(mode=Mode.SELF_USE, expires_at=command.expires_at, reason=reason)
+        limit_w = _limit_that_stays(command, envelope)
+        fallback = Command(mode=Mode.SELF_USE, expires_at=command.expires_at, reason=reason, export_limit_w=limit_w)
     return Refused(fallback=fallback, causes=causes)
+
+
+def _limit_that_stays(command: Command, envelope: SafetyEnvelope) -> float | None:
+    """Return the export limit [W] that outlives the refusal of its mode, or None."""
+    limit_w = command.export_limit_w
+    if limit_w is None or not 0.0 <= limit_w < float("inf"):
+        return None
+    is_over = command.expires_at <= envelope.at or stops_operations(envelope)
+    return None if is_over else limit_w
 
 
 def _bounds_self_use(bounds: Bounds) -> bool:

@@ -14,7 +14,7 @@ from hems.simulation.house import Connection
 from hems.simulation.registers import Layout, MeasuredBlock, RegisterBank, RegisterRefusal
 
 CLOCK = 40313
-EXPORT_LIMIT_ON, EXPORT_LIMIT_PCT = 40327, 40336
+EXPORT_LIMIT_ON, EXPORT_LIMIT_W, EXPORT_LIMIT_PCT = 40327, 40328, 40336
 START, STOP, RESTART = 40330, 40331, 40332
 WAKING_W = 20.0
 """Below this the panels cannot feed the inverter's own electronics, and it sleeps."""
@@ -43,8 +43,8 @@ class DtDevice(Device):
 
     def _make_bank(self) -> RegisterBank:
         settings = dict.fromkeys(
-            (CLOCK, CLOCK + 1, CLOCK + 2, 40326, EXPORT_LIMIT_ON, 40328, 40329, START, STOP, RESTART, 40345, 40347,
-             40352, 40362), 0,
+            (CLOCK, CLOCK + 1, CLOCK + 2, 40326, EXPORT_LIMIT_ON, EXPORT_LIMIT_W, EXPORT_LIMIT_W + 1, START, STOP,
+             RESTART, 40345, 40347, 40352, 40362), 0,
         )  # fmt: skip
         settings |= {EXPORT_LIMIT_PCT: 100, START: 1}
         blocks = (
@@ -61,7 +61,10 @@ class DtDevice(Device):
 
     def _decode(self) -> Settings:
         words = self.bank.settings
-        limit_w = self.model.rated_w * words[EXPORT_LIMIT_PCT] / 100.0
+        if self.model.phases == 1:
+            limit_w = float(words[EXPORT_LIMIT_W] << 16 | words[EXPORT_LIMIT_W + 1])
+        else:
+            limit_w = self.model.rated_w * words[EXPORT_LIMIT_PCT] / 100.0
         return Settings(export_limit_w=limit_w if words[EXPORT_LIMIT_ON] else None, stopped=words[START] == 0)
 
     @property

@@ -46,6 +46,8 @@ class EsDevice(Device):
         self._island = False
         self._soc_min = 10
         self._export_limit_w = 10_000
+        self.export_limit_on = True
+        """The limit's switch, which only the vendor's app sets."""
         self._v1 = [eco_slots.V1_OFF] * SLOTS
         settings: dict[int, int] = {}
         if self.model.eco_v2:
@@ -66,7 +68,7 @@ class EsDevice(Device):
             eco_slots=self._eco_slots(),
             soc_min_pct=float(self._soc_min),
             soc_min_island_pct=float(self._soc_min),
-            export_limit_w=float(self._export_limit_w),
+            export_limit_w=float(self._export_limit_w) if self.export_limit_on else None,
         )
 
     def _eco_slots(self) -> tuple[EcoSlot, ...]:
@@ -184,7 +186,7 @@ class EsDevice(Device):
     def _settings_data(self) -> bytes:
         battery = self.house.battery
         data = bytearray(SETTINGS_BYTES)
-        struct.pack_into(">HHHH", data, 12, 1, 0, 0, 1)
+        struct.pack_into(">HHHH", data, 12, 1, 0, 0, self.export_limit_on)
         if battery is not None:
             amps, amp_hours = round(battery.current_max_a), round(battery.capacity_wh / (3.2 * battery.cells))
             highest, lowest = round(battery.voltage_max_v * 10.0), round(battery.voltage_min_v * 10.0)

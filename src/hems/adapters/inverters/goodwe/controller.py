@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 
 from hems.adapters.inverters.goodwe.bus import BusError, BusRejected, BusTimeout
+from hems.adapters.inverters.goodwe.control_export import ExportControl, export_target, is_ours
 from hems.adapters.inverters.goodwe.control_state import describe
 from hems.adapters.inverters.goodwe.fields import UNSET, WORK_MODE_ECO, Field, Image, Target
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
@@ -58,10 +59,12 @@ class Controller:
         owner: OwnerSettings,
         clock: Clock,
         rated_power_w: float,
+        export: ExportControl | None = None,
         platform_745: bool = False,
     ) -> None:
         self._access = access
         self._forced = forced
+        self._export = export
         self._owner = owner
         self._clock = clock
         self._rated_power_w = rated_power_w
@@ -70,6 +73,8 @@ class Controller:
         self._placing = Placing(access, clock)
         self._forced_by_us: tuple[Image, Target] | None = None
         """What was read before the latest forced mode, and what was then written."""
+        self._seen_limit: Image = {}
+        """The export limit as it was read last for its own sake."""
         self._unseen_attempts = 0
         self._next_unseen_s = clock.monotonic()
 
@@ -88,9 +93,13 @@ class Controller:
         except BusError as error:
             raise InverterUnreachable(f"the control registers cannot be read: {error}") from error
         mode, power, detail = describe(situation)
-        self._learn(image, mode)
-        floor, limit = image.get(Field.MIN_SOC), image.get(Field.EXPORT_LIMIT)
-        fast = image.get(Field.FAST_CHARGE)
+        limit_w = None if self._export is None else self._export.limit_w(image)
+        self._seen_limit = self._limit_in(image)
+        limit_is_ours = self._export is not None and is_ours(situation, self._export)
+        if limit_is_ours:
+            detail += ", export " + ("not limited" if limit_w is None else f"limited to {limit_w:.0f} W")
+        self._learn(image, mode, limit_is_ours=limit_is_ours)
+        floor, fast = image.get(Field.MIN_SOC), image.get(Field.FAST_CHARGE)
         return ControlState(
             at=self._clock.now(),
             mode=mode,
@@ -98,7 +107,8 @@ class Controller:
             detail=detail,
             fast_charge_on=None if fast is None else word_of(fast) == 1,
             min_soc_pct=None if floor is None else float(word_of(floor)),
-            export_limit_w=None if limit is None or len(limit) < 4 or not word_of(limit) else float(word_of(limit, 1)),
+            export_limit_w=limit_w,
+            export_limit_is_ours=limit_is_ours,
         )
 
     async def save_owner(self) -> None:
@@ -132,19 +142,20 @@ class Controller:
         try:
             image = await self._access.read_image()
         except BusError as error:
-            if command.mode is Mode.SELF_USE:
+            if not command.is_forced:
                 await self._end_unseen(error)
             raise
         self._unseen_attempts = 0
+        self._heed_tighter_limit(image, purpose)
         situation = await self._situation(image, command)
-        target = target_for(command, situation, self._forced)
+        target = {**target_for(command, situation, self._forced), **export_target(command, situation, self._export)}
         detail = _left_over(command, situation)
         changes = {name for name, value in target.items() if self._placing.differs(image, name, value)}
         if not changes:
             self._note_forced(command, image, target)
             return AlreadySo(detail=detail)
         self._keep_owner(changes, image, purpose)
-        if command.mode is not Mode.SELF_USE:
+        if command.is_forced:
             self._note_forced(command, image, target)
         outcome = await self._placing.put(image, target)
         writes = self._access.frames_written - before
@@ -158,16 +169,45 @@ class Controller:
         return Applied(writes=writes, detail=detail)
 
     def _note_forced(self, command: Command, image: Image, target: Target) -> None:
-        self._forced_by_us = None if command.mode is Mode.SELF_USE else (image, target)
+        self._forced_by_us = (image, target) if command.is_forced else None
 
-    def _learn(self, image: Image, mode: Mode | None) -> None:
+    def _limit_in(self, image: Image) -> Image:
+        """Return what of ``image`` is the export limit, as far as we have touched it."""
+        fields = frozenset() if self._export is None else self._export.fields
+        touched = self._owner.touched
+        return {name: image[name] for name in fields if name in image and name in touched}
+
+    def _heed_tighter_limit(self, image: Image, purpose: WritePurpose) -> None:
+        """Take a limit that somebody set while ours was in force for the owner's, if it is tighter than his.
+
+        It may be his grid operator's. Only what read so twice, and is no late write of ours; a looser one is not taken.
+        """
+        found = self._limit_in(image)
+        if self._export is None or self._forced_by_us is None or not found or found != self._seen_limit:
+            return
+        _, written = self._forced_by_us
+        is_foreign = any(name in written and value != written[name] for name, value in found.items())
+        new_w, old_w = self._export.limit_w(image), self._export.limit_w({**image, **self._owner.touched})
+        if not is_foreign or new_w is None or (old_w is not None and new_w >= old_w):
+            return
+        if not all(self._placing.is_settled(name) for name in found):
+            return
+        logger.warning("an export limit of %.0f W was set from outside: it is the owner's from now on", new_w)
+        try:
+            self._owner.renew(found)
+        except StorageError:
+            if purpose is not WritePurpose.SAFETY:
+                raise
+            logger.exception("the owner's new export limit cannot be saved; the protective write goes on without")
+
+    def _learn(self, image: Image, mode: Mode | None, *, limit_is_ours: bool) -> None:
         """Take what was just read into account: what is the owner's again, and what is forced since before this run."""
         settled = {name: value for name, value in image.items() if self._placing.is_settled(name)}
         try:
             self._owner.forget_restored(settled)
         except StorageError as error:
             logger.warning("which settings are the owner's again could not be kept: %s", error)
-        if self._forced_by_us is None and mode is not Mode.SELF_USE:
+        if self._forced_by_us is None and (mode is not Mode.SELF_USE or limit_is_ours):
             ours = self._owner.touched.keys() | _NEVER_PUT_BACK
             self._forced_by_us = ({name: value for name, value in image.items() if name in ours}, {})
 
@@ -184,6 +224,7 @@ class Controller:
             if not image:
                 await self._end_unseen("; ".join(unread))
                 return Unreachable(detail="; ".join(["no control register can be read", *unread, *remarks]))
+            self._heed_tighter_limit(image, WritePurpose.SAFETY)
             target = self._restore_target(image, user_settings=user_settings)
             outcome = await self._placing.put(image, target, go_on=True)
             writes = self._access.frames_written - before
@@ -266,6 +307,7 @@ class Controller:
                     for name, value in (
                         ("minimum SoC", _shown(image, Field.MIN_SOC, 1, "%")),
                         ("charge current", _shown(image, Field.CHARGE_CURRENT, 10, "A")),
+                        ("export limit", self._shown_limit(image)),
                     )
                     if value
                 ]
@@ -274,6 +316,10 @@ class Controller:
         except StorageError as error:
             remarks.append(f"the inverter is back in self-use, but {error}")
         return remarks
+
+    def _shown_limit(self, image: Image) -> str:
+        limit_w = None if self._export is None else self._export.limit_w(image)
+        return "" if limit_w is None else f"{limit_w:.0f} W"
 
     def _load_owner(self, purpose: WritePurpose) -> None:
         """Take up an earlier save; for safety's sake a broken disk does not stop a protective write."""
@@ -334,33 +380,6 @@ class Controller:
             inverter_clock=clock,
             platform_745=self._platform_745,
         )
-
-    async def set_export_limit(self, payload: bytes) -> CommandResult:
-        """Write the export limit, given as the family lays it out."""
-        async with self._lock:
-            before = self._access.frames_written
-            try:
-                self._owner.load()
-                image = await self._access.read_image([Field.EXPORT_LIMIT])
-                if Field.EXPORT_LIMIT not in image:
-                    return Rejected(detail="this inverter has no export limit")
-                if image[Field.EXPORT_LIMIT] == payload:
-                    return AlreadySo()
-                if not self._owner.is_held:
-                    self._owner.save_all(await self._access.read_image())
-                self._owner.before_touching([Field.EXPORT_LIMIT], image)
-                outcome = await self._placing.put(image, {Field.EXPORT_LIMIT: payload})
-            except (BusRejected, StorageError) as error:
-                return Rejected(detail=f"nothing was written: {error}")
-            except BusError as error:
-                return Unreachable(detail=str(error))
-            writes = self._access.frames_written - before
-            for reason in outcome.refused.values():
-                kind = Rejected if isinstance(reason, BusRejected) else Unreachable
-                return kind(detail=str(reason), writes=writes)
-            if outcome.unconfirmed:
-                return NotConfirmed(detail="the export limit reads back otherwise", writes=writes)
-            return Applied(writes=writes)
 
 
 def _left_over(command: Command, situation: Situation) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 
 from hems.adapters.inverters.goodwe.base import GoodWeWriter, NoBatteryAccess, OptionalBlock
 from hems.adapters.inverters.goodwe.bus import BusError, RegisterBus
+from hems.adapters.inverters.goodwe.control_export import SwitchAndShare, SwitchAndWatts
 from hems.adapters.inverters.goodwe.controller import Controller
 from hems.adapters.inverters.goodwe.device_map import DT_METER, DT_RUNTIME, UNIT_DT, WORK_STATES_DT
 from hems.adapters.inverters.goodwe.fields import DT_SINGLE_PHASE_PLACES, DT_THREE_PHASE_PLACES
@@ -18,8 +19,7 @@ from hems.adapters.inverters.goodwe.readings import (
     inverter_reading,
     read_clock,
 )
-from hems.adapters.inverters.goodwe.registers import Values, words
-from hems.domain.command import CommandResult, Rejected
+from hems.adapters.inverters.goodwe.registers import Values
 from hems.domain.errors import InverterUnreachable
 from hems.domain.readings import BatteryReading, InverterFlag, LoadReading, PvReading, Quality, SiteSnapshot, WorkState
 from hems.domain.site import Ability, Capabilities, ControlMethod, ReportedBatteryLimits
@@ -69,17 +69,6 @@ class DtInverter(GoodWeWriter):
         """There is no battery."""
         return ReportedBatteryLimits()
 
-    async def set_export_limit(self, limit_w: float | None) -> CommandResult:
-        """Limit the export to ``limit_w`` [W]; three-phase models count in percent of their rated power."""
-        if self._phases == 1:
-            watts = 0xFFFFFFFF >> 1 if limit_w is None else max(0, round(limit_w))
-            return await self._controller.set_export_limit(watts.to_bytes(4, "big"))
-        rated = self._info.rated_power_w
-        if limit_w is not None and rated <= 0:
-            return Rejected(detail="the rated power of this model is unknown, and its export limit is a share of it")
-        share = 100 if limit_w is None else max(0, min(100, round(100 * limit_w / rated)))
-        return await self._controller.set_export_limit(words(share))
-
 
 def decode_dt(
     at: datetime, runtime: bytes, meter: bytes | None, *, phases: int, zone: tzinfo, notes: tuple[str, ...] = ()
@@ -126,12 +115,15 @@ async def open_dt(
     bus: RegisterBus, clock: Clock, info: DeviceInfo, options: GoodWeOptions, owner: OwnerSettings
 ) -> DtInverter:
     """Return the opened inverter."""
+    rated_w = info.rated_power_w
     places = DT_SINGLE_PHASE_PLACES if info.single_phase else DT_THREE_PHASE_PLACES
+    export = SwitchAndWatts(rated_power_w=rated_w) if info.single_phase else SwitchAndShare(rated_power_w=rated_w)
     controller = Controller(
         access=NoBatteryAccess(bus, UNIT_DT, places),
         forced=None,
         owner=owner,
         clock=clock,
-        rated_power_w=info.rated_power_w,
+        rated_power_w=rated_w,
+        export=export,
     )
     return DtInverter(bus=bus, clock=clock, info=info, controller=controller, time_zone=options.time_zone)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from hems.adapters.inverters.goodwe.base import GoodWeWriter
 from hems.adapters.inverters.goodwe.bus import ILLEGAL_ADDRESS, BusError, BusInvalid, BusRejected, RegisterBus
 from hems.adapters.inverters.goodwe.control_eco_slot import EcoSlotControl
+from hems.adapters.inverters.goodwe.control_export import WattsBehindSwitch
 from hems.adapters.inverters.goodwe.controller import Controller
 from hems.adapters.inverters.goodwe.device_map import ES_RUNTIME, ES_SETTINGS, UNIT_ET
 from hems.adapters.inverters.goodwe.es_snapshot import decode_es
@@ -25,7 +26,6 @@ from hems.adapters.inverters.goodwe.owner import OwnerSettings
 from hems.adapters.inverters.goodwe.readings import percent
 from hems.adapters.inverters.goodwe.registers import word_of, words
 from hems.adapters.inverters.goodwe.slots import decode
-from hems.domain.command import CommandResult
 from hems.domain.errors import CapabilityMissing, InverterUnreachable
 from hems.domain.readings import SiteSnapshot
 from hems.domain.site import Ability, Capabilities, ControlMethod, ReportedBatteryLimits
@@ -64,13 +64,14 @@ class EsAccess:
 
     async def read_image(self, fields: Iterable[Field] | None = None) -> dict[Field, bytes]:
         """Return the given fields, or all; those the device lacks are missing."""
-        in_settings = {Field.WORK_MODE, Field.MIN_SOC, Field.EXPORT_LIMIT}
+        in_settings = {Field.WORK_MODE, Field.MIN_SOC, Field.EXPORT_SWITCH, Field.EXPORT_VALUE}
         wanted = in_settings | self._places.keys() if fields is None else set(fields)
         image: dict[Field, bytes] = {}
         if wanted & in_settings:
             data = await read_es_settings(self._bus)
             image[Field.MIN_SOC] = data[32:34]
-            image[Field.EXPORT_LIMIT] = data[18:20] + data[52:54]
+            image[Field.EXPORT_SWITCH] = data[18:20]
+            image[Field.EXPORT_VALUE] = data[52:54]
             image[Field.WORK_MODE] = data[66:68]
         for field in sorted(wanted & self._places.keys()):
             payload = await self._read_place(field)
@@ -103,8 +104,8 @@ class EsAccess:
                 await self._bus.query(_SET_WORK_MODE + payload[1:2], _WORK_MODE_SET)
             case Field.MIN_SOC:
                 await self._bus.query(_WRITE_WORD + words(MIN_SOC_ADDRESS) + b"\x01" + payload, _WRITTEN)
-            case Field.EXPORT_LIMIT:
-                await self._bus.query(_SET_EXPORT + payload[2:4], _EXPORT_SET)
+            case Field.EXPORT_VALUE:
+                await self._bus.query(_SET_EXPORT + payload, _EXPORT_SET)
             case _:
                 place = self._places[field]
                 if place.address > _MODBUS_FROM:
@@ -169,11 +170,6 @@ class EsInverter(GoodWeWriter):
             measured_voltage_v=runtime["battery_v"] or None,
         )
 
-    async def set_export_limit(self, limit_w: float) -> CommandResult:
-        """Limit the export to ``limit_w`` [W]; the switch for it is in the vendor's app only."""
-        settings = await read_es_settings(self._bus)
-        return await self._controller.set_export_limit(settings[18:20] + words(round(max(0.0, min(limit_w, 0xFFFF)))))
-
 
 async def read_es_runtime(bus: RegisterBus) -> bytes:
     """Return the live data. Raises: BusError."""
@@ -226,6 +222,7 @@ async def open_es(
         owner=owner,
         clock=clock,
         rated_power_w=info.rated_power_w,
+        export=WattsBehindSwitch(),
     )
     return EsInverter(bus=bus, clock=clock, info=info, controller=controller)
 

@@ -9,6 +9,7 @@ from hems.adapters.inverters.goodwe.base import GoodWeWriter, ModbusFields, Opti
 from hems.adapters.inverters.goodwe.bus import ILLEGAL_ADDRESS, BusError, BusRejected, RegisterBus
 from hems.adapters.inverters.goodwe.control_eco_slot import EcoSlotControl
 from hems.adapters.inverters.goodwe.control_ems import EmsControl
+from hems.adapters.inverters.goodwe.control_export import SwitchAndWatts
 from hems.adapters.inverters.goodwe.control_fast_charge import FastChargeControl
 from hems.adapters.inverters.goodwe.controller import Controller
 from hems.adapters.inverters.goodwe.device_map import (
@@ -38,15 +39,12 @@ from hems.adapters.inverters.goodwe.identity import ARM_WITH_ECO_V2, DeviceInfo
 from hems.adapters.inverters.goodwe.options import ControlChoice, GoodWeOptions
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
 from hems.adapters.inverters.goodwe.readings import percent, read_naive_clock
-from hems.adapters.inverters.goodwe.registers import word_of, words
+from hems.adapters.inverters.goodwe.registers import word_of
 from hems.adapters.inverters.goodwe.targets import ForcedPower
-from hems.domain.command import CommandResult
 from hems.domain.errors import CapabilityMissing, InverterUnreachable
 from hems.domain.readings import SiteSnapshot
 from hems.domain.site import Ability, Capabilities, ControlMethod, ReportedBatteryLimits
 from hems.ports.clock import Clock
-
-EXPORT_LIMIT_MAX_W = 0xFFFF
 
 
 class EtAccess(ModbusFields):
@@ -151,11 +149,6 @@ class EtInverter(GoodWeWriter):
                 raise
             return None
 
-    async def set_export_limit(self, limit_w: float | None) -> CommandResult:
-        """Limit the export to ``limit_w`` [W], or not at all."""
-        payload = words(0, 0) if limit_w is None else words(1, round(max(0.0, min(limit_w, EXPORT_LIMIT_MAX_W))))
-        return await self._controller.set_export_limit(payload)
-
 
 async def open_et(
     bus: RegisterBus, clock: Clock, info: DeviceInfo, options: GoodWeOptions, owner: OwnerSettings
@@ -191,6 +184,7 @@ async def open_et(
         owner=owner,
         clock=clock,
         rated_power_w=info.rated_power_w,
+        export=SwitchAndWatts(rated_power_w=info.rated_power_w),
         platform_745=info.is_745,
     )
     return EtInverter(

@@ -19,7 +19,9 @@ class Field(StrEnum):
     MIN_SOC = "min_soc"  # [%]; the library calls it battery_discharge_depth, but the value is the SoC that stays
     CHARGE_CURRENT = "charge_current"  # [0.1 A]
     DISCHARGE_CURRENT = "discharge_current"  # [0.1 A]; saved, never set: 0 here took a backup side down [GM]
-    EXPORT_LIMIT = "export_limit"
+    EXPORT_LIMIT = "export_limit"  # switch and limit [W] side by side: one write sets both
+    EXPORT_SWITCH = "export_switch"  # where it lies apart: ES, which has no way to set it, and three-phase DT
+    EXPORT_VALUE = "export_value"  # the limit alone: ES in W, three-phase DT in % of rated
     FAST_CHARGE = "fast_charge"  # 0 or 1
     FAST_CHARGE_SOC = "fast_charge_soc"  # [%]
     FAST_CHARGE_POWER = "fast_charge_power"  # [% of rated]
@@ -72,8 +74,11 @@ ES_FAST_CHARGE_PLACES: Mapping[Field, Place] = {
     Field.FAST_CHARGE: Place(address=47545, count=1),
     Field.FAST_CHARGE_SOC: Place(address=47546, count=1),
 }
-DT_THREE_PHASE_PLACES: Mapping[Field, Place] = {Field.EXPORT_LIMIT: Place(address=40336, count=1)}
-DT_SINGLE_PHASE_PLACES: Mapping[Field, Place] = {Field.EXPORT_LIMIT: Place(address=40328, count=2)}
+DT_THREE_PHASE_PLACES: Mapping[Field, Place] = {
+    Field.EXPORT_SWITCH: Place(address=40327, count=1),
+    Field.EXPORT_VALUE: Place(address=40336, count=1),
+}
+DT_SINGLE_PHASE_PLACES: Mapping[Field, Place] = {Field.EXPORT_LIMIT: Place(address=40327, count=3)}
 
 EMS_ENABLE_ADDRESS = 47505  # OpenEMS writes 2 there before it uses EMS [OE]; here it is only read and reported
 
@@ -84,6 +89,8 @@ _LARGEST_FIRST_WORD: Mapping[Field, int] = {
     Field.MIN_SOC: 100,
     Field.CHARGE_CURRENT: 5000,  # 500 A
     Field.DISCHARGE_CURRENT: 5000,
+    Field.EXPORT_LIMIT: 0xFF,
+    Field.EXPORT_SWITCH: 0xFF,
     Field.FAST_CHARGE: 0xFF,
     Field.FAST_CHARGE_SOC: 100,
 }

@@ -93,6 +93,14 @@ class OwnerSettings:
             self._touched |= new
             self._write()
 
+    def renew(self, image: Image) -> None:
+        """Note that the owner has set the touched fields in ``image`` anew, while ours were in force.
+
+        Raises: StorageError.
+        """
+        self._fields |= {field: value for field, value in image.items() if field in self._touched}
+        self._write()
+
     def forget_restored(self, image: Image) -> None:
         """Note that fields which hold the owner's value again are the owner's again.
 

@@ -35,8 +35,8 @@ EMS_NAMES = {
     12: "discharge battery",
     255: "stopped",
 }
-OWNERS_OWN = (Field.WORK_MODE, Field.EXPORT_LIMIT)
-"""Put back only when the coordinator lets go: while it is in charge they are its to set."""
+OWNERS_OWN = (Field.WORK_MODE,)
+"""Put back only when the coordinator lets go: while it is in charge it is its to set."""
 _SET_APART = frozenset({Field.EMS, Field.FAST_CHARGE, *OWNERS_OWN})
 HOLD_BELOW_PCT = 2
 HOLD_ABOVE_PCT = 5
