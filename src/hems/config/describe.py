@@ -76,6 +76,12 @@ def may_hold_secret(field: FieldInfo) -> bool:
     return any(isinstance(item, MayHoldSecret) for item in (*field.metadata, *_nested_metadata(field.annotation)))
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether the whole value of a setting is a password or key."""
+    found = (*field.metadata, *_nested_metadata(field.annotation))
+    return any(isinstance(item, MayHoldSecret) and item.whole for item in found)
+
+
 def unit_of(field: FieldInfo) -> str | None:
     """Return the unit of a setting, or None."""
     found = (item for item in (*field.metadata, *_nested_metadata(field.annotation)) if isinstance(item, Unit))

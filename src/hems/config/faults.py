@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from hems.config.describe import allowed_text, element_of, may_hold_secret, section_of, settings_of
+from hems.config.describe import allowed_text, element_of, is_secret, may_hold_secret, section_of, settings_of
 from hems.config.fields import FAULTS
 from hems.config.models import Configuration
 from hems.config.yaml_source import KeyPath, YamlSource, dotted
-from hems.domain.secrets import without_secrets
+from hems.domain.secrets import HIDDEN, without_secrets
 
 _SHOWN_VALUE_MAX = 60
 
@@ -51,9 +51,12 @@ def explain_fault(details: ErrorDetails, source: YamlSource, origins: Mapping[Ke
         return [source.fault(path, f"required: {wanted}")]
     section = section_of(field.annotation) or (model if not path or isinstance(path[-1], int) else None)
     wanted = _keys_of(section) if section else allowed_text(field)
-    shown = (
-        f"the value of {origins[path]}" if path in origins else _show(details["input"], secret=may_hold_secret(field))
-    )
+    if path in origins:
+        shown = f"the value of {origins[path]}"
+    elif is_secret(field):
+        shown = HIDDEN
+    else:
+        shown = _show(details["input"], secret=may_hold_secret(field))
     return [source.fault(path, f"must be {wanted}, not {shown}", at_value=True)]
 
 

@@ -43,6 +43,9 @@ class Allowed:
 class MayHoldSecret:
     """Marks a setting whose value may carry a password: what is secret in it is never shown, logged or stored."""
 
+    whole: bool = False
+    """Whether the value itself is a password or key, not only a part of an address."""
+
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys refused, no silent conversions, read-only once loaded."""
@@ -106,6 +109,8 @@ Milliseconds = Annotated[float, Unit("ms")]
 Minutes = Annotated[float, Unit("min")]
 Days = Annotated[int, Unit("days")]
 Watts = Annotated[float, Unit("W")]
+Kilowatts = Annotated[float, Unit("kW")]
+Degrees = Annotated[float, Unit("°")]
 KilowattHours = Annotated[float, Unit("kWh")]
 Percent = Annotated[float, Unit("%")]
 Points = Annotated[float, Unit("points")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hems.config.describe import may_hold_secret, section_of, settings_of
+from hems.config.describe import is_secret, may_hold_secret, section_of, settings_of
 from hems.config.faults import explain_fault, told_once
 from hems.config.models import Configuration
 from hems.config.secrets import References
@@ -25,6 +25,8 @@ ENVIRONMENT_VARIABLE = "HEMS_CONFIG"
 FILE_MAX_BYTES = 100_000
 """The complete file with all its comments has 14 kB. Of text made to be slow, ten times that takes seconds to read."""
 FAULTS_SHOWN_MAX = 50
+MOVED_KEYS = {("coordinator", "strategy"): ("decision", "strategy")}
+"""Where keys of earlier versions stand now: a file that survives an update keeps its meaning."""
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -33,7 +35,7 @@ def load_configuration(path: Path) -> Configuration:
     Raises: ConfigurationError: with one line per fault: unreadable file, wrong encoding, syntax, duplicate, unknown or
         missing keys, and values that are not allowed.
     """
-    return parse_configuration(_read(path), str(path), folder=path.parent)
+    return parse_configuration(_read(path), str(path), folder=path.parent).remember_path(path)
 
 
 def parse_configuration(
@@ -55,7 +57,7 @@ def parse_configuration(
     if not isinstance(source.data, dict):
         raise ConfigurationError([source.fault((), "must be keys with values, such as `inverter:`", at_value=True)])
     resolver = References(source, os.environ if environment is None else environment, folder or Path())
-    data = _fill_empty_sections(resolver.resolve(source.data, ()), Configuration)
+    data = _fill_empty_sections(_with_moved_keys(resolver.resolve(source.data, ())), Configuration)
     faults = [*source.faults, *resolver.faults]
     try:
         configuration = Configuration.model_validate(data)
@@ -133,6 +135,19 @@ def _fill_empty_sections(data: Any, model: type[BaseModel]) -> Any:
     return filled
 
 
+def _with_moved_keys(data: Any) -> Any:
+    """Return ``data`` with keys of earlier versions at their present place, unless that is filled already."""
+    for (old_section, old_key), (new_section, new_key) in MOVED_KEYS.items():
+        section = data.get(old_section)
+        if not isinstance(section, dict) or old_key not in section:
+            continue
+        kept = {key: value for key, value in section.items() if key != old_key}
+        target = data.get(new_section) or {}
+        if isinstance(target, dict):
+            data = {**data, old_section: kept, new_section: {new_key: section[old_key], **target}}
+    return data
+
+
 def _secrets_of(configuration: Configuration, resolver: References) -> frozenset[str]:
     """Return what the settings that may hold a secret hold of it: what was given by reference, and any user's name."""
     secrets: set[str] = set()
@@ -144,6 +159,8 @@ def _secrets_of(configuration: Configuration, resolver: References) -> frozenset
         for part in path:
             value = getattr(value, part)
         secrets |= secrets_in_address(str(value)) | resolver.values.get(path, set())
+        if value is not None and is_secret(setting.field):
+            secrets.add(str(value))
     return frozenset(secrets - {""})
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from hems.config.decision import DecisionSettings
 from hems.config.factors import ChargingThresholds, Factors
 from hems.config.fields import (
     SIMULATOR,
+    Allowed,
     AmperesOrAuto,
     Days,
+    Degrees,
     HighestCelsiusOrAuto,
     Host,
     KilowattHours,
@@ -19,6 +22,7 @@ from hems.config.fields import (
     Milliseconds,
     Minutes,
     Percent,
+    PerKwh,
     Seconds,
     Section,
     TimeZoneName,
@@ -27,6 +31,7 @@ from hems.config.fields import (
     Watts,
     refuse,
 )
+from hems.config.forecast import ForecastSettings, PvSettings
 from hems.config.prices import PricesSettings
 
 Family = Literal["auto", "ET", "EH", "BT", "BH", "ES", "EM", "BP", "DT", "MS", "NS", "XS"]
@@ -124,14 +129,11 @@ class CoordinatorSettings(Section):
     charging_thresholds: ChargingThresholds = Field(
         default=ChargingThresholds(), description="Where the total score turns into an action."
     )
-    strategy: Literal["multi_factor"] = Field(
-        default="multi_factor", description="Who proposes: the multi-factor score."
-    )
     min_mode_minutes: Minutes = Field(
         default=15,
         ge=0,
         le=240,
-        description="How long a mode runs at least before the score may change it. Safety never waits.",
+        description="How long a mode runs at least before a strategy may change it. Safety never waits.",
     )
     factors: Factors = Field(default=Factors(), description="The score: factors, their weights and their bands.")
 
@@ -166,7 +168,8 @@ class ChargingSettings(Section):
         default=20,
         ge=0,
         le=90,
-        description="At this state of charge or below the battery is charged whatever the score.",
+        description="At this state of charge or below the score charges whatever it says; the plan has its own "
+        "reserve, `battery_management.reserve_soc_pct`.",
     )
 
     @model_validator(mode="after")
@@ -205,6 +208,35 @@ class BatterySettings(Section):
     soc_min: Percent = Field(
         default=10, ge=0, le=90, description="The coordinator never asks to discharge below this state of charge."
     )
+    reserve_soc_pct: Percent = Field(
+        default=10,
+        ge=0,
+        le=90,
+        description="What the plan keeps for an outage. Below it the battery is charged back at the cheapest moment "
+        "within two hours, below 5 % at once.",
+    )
+    charge_efficiency: Annotated[float, Allowed("a number above 0.5 and up to 1")] = Field(
+        default=0.95, gt=0.5, le=1, description="Share of charged energy that is stored, inverter included."
+    )
+    discharge_efficiency: Annotated[float, Allowed("a number above 0.5 and up to 1")] = Field(
+        default=0.95, gt=0.5, le=1, description="Share of stored energy that comes out again, inverter included."
+    )
+    wear_per_kwh: PerKwh = Field(
+        default=0.05,
+        ge=0,
+        le=5,
+        description="What a kWh charged or discharged costs in battery life: the battery's price over the energy it "
+        "will take in and give out in its life.",
+    )
+    cycles_per_day_max: float | None = Field(
+        default=None, gt=0, le=10, description="Full cycles a day that are planned at most. Left out: no cap."
+    )
+    discharge_power_max: Watts | None = Field(
+        default=None,
+        ge=100,
+        le=50_000,
+        description="Most the battery is planned to give. Left out: what inverter and battery permit.",
+    )
     charge_temp_min: LowestCelsiusOrAuto = Field(
         default="auto", description="No charging below this cell temperature. `auto`: the profile's value."
     )
@@ -221,6 +253,20 @@ class GridSettings(Section):
     )
     voltage_max: Volts = Field(
         default=250, ge=100, le=300, description="Operations stop above this voltage on any phase."
+    )
+    import_limit: Watts = Field(
+        default=11_000, ge=500, le=200_000, description="The most the connection takes from the grid: the fuse."
+    )
+    export_limit: Watts | None = Field(
+        default=None,
+        ge=0,
+        le=200_000,
+        description="The most that may be fed in. Left out: the inverter's rated power.",
+    )
+    no_grid_energy_into_export: bool = Field(
+        default=True,
+        description="Only what the sun gave may be sold out of the battery. Selling energy bought from the grid is "
+        "reported not to be permitted to prosumers in Poland; `false` lets any stored energy be sold.",
     )
 
     @model_validator(mode="after")
@@ -250,6 +296,20 @@ class SiteSettings(Section):
     time_zone: TimeZoneName = Field(
         default="Europe/Warsaw", description="Time zone of the house: of delivery days, tariffs and shown times."
     )
+    latitude: Degrees | None = Field(
+        default=None,
+        ge=-90,
+        le=90,
+        description="North positive. Used for the sun's course; a forecast service learns it rounded to 0.01 degrees.",
+    )
+    longitude: Degrees | None = Field(default=None, ge=-180, le=180, description="East positive; as `latitude`.")
+
+    @model_validator(mode="after")
+    def _whole_place(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            missing, given = ("longitude", "latitude") if self.longitude is None else ("latitude", "longitude")
+            refuse((missing, f"required, because {given} is given"))
+        return self
 
 
 class StorageSettings(Section):
@@ -295,24 +355,38 @@ class Configuration(Section):
     inverter: InverterSettings = Field(description="The inverter.")
     simulator: SimulatorSettings = Field(default=SimulatorSettings(), description="The built-in simulated house.")
     coordinator: CoordinatorSettings = Field(default=CoordinatorSettings(), description="Rhythm and decisions.")
+    decision: DecisionSettings = Field(default=DecisionSettings(), description="Who decides, and how plans are made.")
     charging: ChargingSettings = Field(default=ChargingSettings(), description="Bounds on charging.")
     battery_management: BatterySettings = Field(description="The battery.")
     grid: GridSettings = Field(default=GridSettings(), description="The grid connection.")
     safety: SafetySettings = Field(default=SafetySettings(), description="How safety stops hold and let go.")
     prices: PricesSettings = Field(default=PricesSettings(), description="Market prices and tariff.")
     site: SiteSettings = Field(default=SiteSettings(), description="Where the house stands.")
+    pv: PvSettings = Field(default=PvSettings(), description="The solar panels.")
+    forecast: ForecastSettings = Field(default=ForecastSettings(), description="Who says what the sun will give.")
     storage: StorageSettings = Field(default=StorageSettings(), description="What is kept on disk.")
     logging: LoggingSettings = Field(default=LoggingSettings(), description="Log files.")
     debug: DebugSettings = Field(default=DebugSettings(), description="Finding faults.")
 
     _source: SourceMap | None = PrivateAttr(default=None)
     _secrets: frozenset[str] = PrivateAttr(default=frozenset())
+    _path: Path | None = PrivateAttr(default=None)
 
     def remember_source(self, source: SourceMap, secrets: frozenset[str] = frozenset()) -> Self:
         """Return this configuration, now able to say where its keys stand and what of it must not be told."""
         self._source = source
         self._secrets = secrets
         return self
+
+    def remember_path(self, path: Path) -> Self:
+        """Return this configuration, now able to say which file it was read from."""
+        self._path = path
+        return self
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was read from; None where it was not read from one."""
+        return self._path
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -337,6 +411,12 @@ class Configuration(Section):
                 for key in ("safety_voltage_min", "safety_voltage_max", "safety_current_max", "safety_temp_max")
                 if getattr(charging, key) == "auto"
             )
+        if self.forecast.pv_source in ("open_meteo", "forecast_solar"):
+            needed = f"required, because forecast.pv_source is {self.forecast.pv_source}"
+            if self.site.latitude is None:
+                faults += [("site.latitude", needed), ("site.longitude", needed)]
+            if not self.pv.planes:
+                faults.append(("pv.planes", needed))
         if faults:
             refuse(*faults)
         return self

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import time
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hems.config.fields import Allowed, HttpUrl, LocalTime, Percent, PerKwh, Seconds, Section, refuse
+from hems.config.fields import Allowed, HttpUrl, LocalTime, Percent, PerKwh, Seconds, Section, Unit, refuse
 
 
 class PseSource(Section):
@@ -16,8 +17,8 @@ class PseSource(Section):
     base_url: HttpUrl = Field(
         default="https://api.raporty.pse.pl/api",
         repr=False,
-        description="Address of the API, without the name of a report. The only address the coordinator calls outside "
-        "the house.",
+        description="Address of the API, without the name of a report. Outside the house the coordinator calls "
+        "this address, and a forecast service where one is configured; nobody else.",
     )
     timeout_seconds: Seconds = Field(default=20, ge=1, le=120, description="How long one answer may take.")
     page_size: int = Field(
@@ -28,13 +29,76 @@ class PseSource(Section):
     )
 
 
-class TariffSettings(Section):
-    """What the household pays and is paid. The default is a dynamic contract with Tauron's G11 network of 2026."""
+ZonePrices = Annotated[
+    dict[str, Annotated[float, Field(ge=0, le=100)]],
+    Field(min_length=1),
+    Unit("currency/kWh"),
+    Allowed("names of zones with their prices, such as {day: 0.62, night: 0.41}, or {all: 0.55}"),
+]
+MonthlyPrices = Annotated[
+    dict[Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")], Annotated[float, Field(ge=-20_000, le=20_000)]],
+    Unit("currency/MWh"),
+    Allowed("months with their prices, such as {2026-09: 312.5}"),
+]
+TariffName = Annotated[str, Field(min_length=1, max_length=40)]
 
-    kind: Literal["dynamic", "fixed"] = Field(
+
+class TariffSettings(Section):
+    """What the household pays and is paid. The default is a dynamic contract with Tauron's G11 network of 2026.
+
+    `hems tariffs` lists the operators, groups and sellers that can be named; docs/tariffs.md says how to add one.
+    """
+
+    kind: Literal["dynamic", "fixed_energy", "fixed"] = Field(
         default="dynamic",
-        description="`dynamic` follows the market price of each quarter; `fixed` takes `fixed_import_per_kwh` and "
-        "`fixed_export_per_kwh`.",
+        description="`dynamic` follows the market price of each quarter; `fixed_energy` has a fixed price of energy "
+        "for each zone, the network comes on top; `fixed` takes `fixed_import_per_kwh`, all included.",
+    )
+    operator: TariffName | None = Field(
+        default=None,
+        description="The network operator, such as tauron, pge, energa or enea: its zones and fees stand in place of "
+        "`network_per_kwh`, its VAT and excise in place of those below unless they were changed.",
+    )
+    group: TariffName | None = Field(
+        default=None,
+        description="The tariff group, such as G11, G12w or G13; needed with `operator`. Stands on the bill.",
+    )
+    above_last_year: bool = Field(
+        default=False,
+        description="Group G12as: whether the house already uses more than in the same period of last year, so that "
+        "the night is cheap.",
+    )
+    meter_clock: Literal["local", "winter"] = Field(
+        default="local",
+        description="Whether the meter's clock follows summer time or stays on `winter` time (some meters of PGE and "
+        "Energa: every zone then comes an hour later in summer).",
+    )
+    seller: TariffName | None = Field(
+        default=None,
+        description="The seller of energy, such as pge, tauron or pstryk: its margin and rules hold unless the keys "
+        "below were changed; with `fixed_energy` its regulated prices.",
+    )
+    energy_per_kwh: ZonePrices | None = Field(
+        default=None,
+        description="For `fixed_energy` without `seller`: the price of energy of each zone, before VAT, excise "
+        "included. Stands in the contract.",
+    )
+    sell: Literal["auto", "rce", "rce_hour", "rcem", "fixed", "none"] = Field(
+        default="auto",
+        description="What sold energy is paid: the settlement price `rce` of the quarter, the mean of its hour "
+        "`rce_hour` (net-billing by hour), the monthly `rcem`, `fixed_export_per_kwh`, or nothing. `auto`: rce, and "
+        "with kind fixed the fixed price.",
+    )
+    rcem_per_mwh: MonthlyPrices | None = Field(
+        default=None,
+        description="For `sell: rcem`: the monthly prices published by PSE. A month that is missing is priced by the "
+        "last one within two months, else by the mean of its settlement prices so far, and marked as estimated.",
+    )
+    directory: Path = Field(
+        default=Path("config/tariffs"),
+        strict=False,
+        description="Your own tariff files (docs/tariffs.md), read beside the shipped ones. A relative directory lies "
+        "beside the folder `config` of this file.",
     )
     seller_margin_per_kwh: PerKwh = Field(
         default=0.08,
@@ -87,7 +151,33 @@ class TariffSettings(Section):
             missing = [key for key in ("fixed_import_per_kwh", "fixed_export_per_kwh") if getattr(self, key) is None]
             if missing:
                 refuse(*((key, "required, because kind is fixed") for key in missing))
+        if self.sell == "fixed" and self.fixed_export_per_kwh is None:
+            refuse(("fixed_export_per_kwh", "required, because sell is fixed"))
         return self
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        faults: list[tuple[str, str]] = []
+        if (self.operator is None) != (self.group is None):
+            missing, given = ("group", "operator") if self.group is None else ("operator", "group")
+            faults.append((missing, f"required, because {given} is given"))
+        if self.operator is not None and self.is_changed("network_per_kwh"):
+            faults.append(
+                ("network_per_kwh", "must be left out, because operator and group bring the network's prices")
+            )
+        if self.kind == "fixed" and (self.operator is not None or self.seller is not None):
+            faults.append(("kind", "must be dynamic or fixed_energy, because fixed has no use for operator and seller"))
+        if self.kind == "fixed_energy" and (self.seller is None) == (self.energy_per_kwh is None):
+            faults.append(("energy_per_kwh", "kind fixed_energy takes either energy_per_kwh or a seller"))
+        if self.kind != "fixed_energy" and self.energy_per_kwh is not None:
+            faults.append(("energy_per_kwh", "must be left out, because kind is not fixed_energy"))
+        if faults:
+            refuse(*faults)
+        return self
+
+    def is_changed(self, key: str) -> bool:
+        """Return whether ``key`` has another value than its default: the shipped file writes every default down."""
+        return bool(getattr(self, key) != type(self).model_fields[key].default)
 
 
 class PricesSettings(Section):

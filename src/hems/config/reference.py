@@ -123,7 +123,7 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def _key_value(setting: Setting, value: Any, indent: str) -> list[str]:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value:
         return [f"{indent}{setting.key}:", *(f"{indent}  - {_inline(item)}" for item in value)]
     return [f"{indent}{setting.key}: {_inline(value)}"]
 
