@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hems.adapters.tariffs.dynamic import DynamicTariff, DynamicTariffOptions
 from hems.adapters.tariffs.fixed import FixedTariff, FixedTariffOptions
 from hems.adapters.tariffs.registry import TARIFFS, create_tariff
 from hems.domain.errors import ConfigurationError
-from hems.domain.prices import PriceOrigin
+from hems.domain.prices import MarketView, PriceOrigin, PriceSeries, SlotPrice
 from support.price_tools import utc
 
 AT = utc("2026-05-01 10:45")
 
 PLAIN = {"seller_margin_per_kwh": 0.08, "excise_per_kwh": 0.005, "vat_pct": 23.0, "network_per_kwh": 0.29}
+
+
+def view(market: float, settlement: float | None) -> MarketView:
+    """One quarter, its day-ahead price estimated, its settlement price published where there is one."""
+    day_ahead = SlotPrice(start=AT, price_per_mwh=market, origin=PriceOrigin.SIMILAR_DAY)
+    settled = () if settlement is None else (replace(day_ahead, price_per_mwh=settlement),)
+    return MarketView(day_ahead=PriceSeries("PLN", (day_ahead,)), settlement=PriceSeries("PLN", settled))
 
 
 @pytest.mark.parametrize(
@@ -36,16 +45,17 @@ def test_dynamic_contract(
     extra: dict[str, object], market: float, settlement: float | None, buy: float, sell: float
 ) -> None:
     tariff = create_tariff("dynamic", {**PLAIN, **extra})
-    retail = tariff.retail(AT, market, settlement, PriceOrigin.SIMILAR_DAY)
+    (retail,) = tariff.retail_series(view(market, settlement))
     assert retail.import_per_kwh == pytest.approx(buy)
     assert retail.export_per_kwh == pytest.approx(sell)
     assert (retail.start, retail.origin) == (AT, PriceOrigin.SIMILAR_DAY)
+    assert retail.export_estimated is (settlement is None)
 
 
 def test_fixed_contract_does_not_follow_the_market() -> None:
     tariff = FixedTariff(FixedTariffOptions(import_per_kwh=1.1, export_per_kwh=0.3))
     for market in (-2000.0, 0.0, 2748.0):
-        retail = tariff.retail(AT, market, None, PriceOrigin.TYPICAL_DAY)
+        (retail,) = tariff.retail_series(view(market, None))
         assert (retail.import_per_kwh, retail.export_per_kwh) == (1.1, 0.3)
         assert retail.origin is PriceOrigin.PUBLISHED
 
@@ -75,5 +85,5 @@ def test_wrong_settings_name_themselves(name: str, settings: dict[str, object], 
 
 def test_default_options_are_a_polish_contract() -> None:
     # 400 PLN/MWh: (0.4 + 0.08 + 0.005 + 0.2898) x 1.23
-    retail = DynamicTariff(DynamicTariffOptions()).retail(AT, 400.0, None, PriceOrigin.PUBLISHED)
+    (retail,) = DynamicTariff(DynamicTariffOptions()).retail_series(view(400.0, None))
     assert retail.import_per_kwh == pytest.approx(0.953004)

@@ -29,6 +29,7 @@ def check(
     """Check a configuration file: exit code 0 and one line, or 2 and one line for every fault."""
     from hems.adapters.clock import SystemClock
     from hems.composition.built_in_simulator import check_simulator
+    from hems.composition.tariff import tariff_of
     from hems.config.loader import default_config_path, load_configuration
     from hems.config.rights import doubts_about_rights
     from hems.domain.errors import ConfigurationError
@@ -37,6 +38,7 @@ def check(
     try:
         configuration = load_configuration(path)
         check_simulator(configuration, SystemClock())
+        tariff_of(configuration)
     except ConfigurationError as error:
         for fault in error.faults:
             typer.echo(fault, err=True)

@@ -40,6 +40,8 @@ def price_panel(document: Json, zone: ZoneInfo) -> Panel:
     body: list[RenderableType] = [Text("no prices yet", style="dim")]
     if slots:
         body = [PriceChart(slots, zone, document["at"])]
+    remarks = (document.get("prices") or {}).get("tariff_remarks") or []
+    body += [Text(remark, style="dim", no_wrap=True, overflow="ellipsis") for remark in remarks]
     if any(slot["origin"] != "published" for slot in slots) or not slots:
         body += [
             Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in _fetch_problems(document, zone)

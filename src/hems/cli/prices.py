@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from hems.analysis.price_analyzer import DaySummary, negative_stretches, summarise_day
+from hems.cli.price_parts import parts_view
 from hems.cli.quiet_logs import logs_beside_the_output
 from hems.domain.errors import PricesUnavailable
-from hems.domain.prices import PriceOrigin, PriceSeries
+from hems.domain.prices import PriceOrigin, PricePart, PriceSeries
 from hems.domain.time_grid import local_day_bounds
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from hems.coordination.price_service import PriceService
 
 BAR_CELLS = 16
+WIDTH_WITHOUT_BARS = 54
+PART_WIDTH = 10
+"""Of a column for a part of the price."""
 
 EARLIEST_DAY = date(2000, 1, 1)
 
@@ -56,6 +60,11 @@ class PriceRow:
     import_per_kwh: float
     export_per_kwh: float
     origin: PriceOrigin
+    import_parts: tuple[PricePart, ...] = ()
+    export_parts: tuple[PricePart, ...] = ()
+    import_estimated: bool = False
+    """Also where only the tariff's zone is a guess."""
+    export_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +107,9 @@ async def _show(day_text: str | None, config: Path | None, *, as_json: bool) -> 
     from rich.console import Console
 
     console = Console()
-    console.print(as_table(shown))
+    console.print(as_table(shown, console.width))
+    for line in parts_view(shown.rows, shown.currency).lines:
+        console.print(line, markup=False, highlight=False)
     for note in shown.notes:
         console.print(note, markup=False, highlight=False)
 
@@ -140,13 +151,21 @@ def day_of_prices(service: PriceService, zone: ZoneInfo, day: date, today: date)
             import_per_kwh=retail.import_per_kwh,
             export_per_kwh=retail.export_per_kwh,
             origin=market[retail.start].origin,
+            import_parts=retail.import_parts,
+            export_parts=retail.export_parts,
+            import_estimated=retail.origin.is_estimated,
+            export_estimated=retail.export_estimated,
         )
         for retail in service.retail_between(*bounds)
         if retail.start in market
     )
     summary = summarise_day(series, day, zone)
     return PriceDay(
-        day=day, currency=series.currency, rows=rows, summary=summary, notes=_notes(service, series, summary, zone)
+        day=day,
+        currency=series.currency,
+        rows=rows,
+        summary=summary,
+        notes=_notes(service, series, summary, zone) + _tariff_notes(rows, service.tariff_remarks(day)),
     )
 
 
@@ -163,6 +182,19 @@ def _notes(service: PriceService, series: PriceSeries, summary: DaySummary, zone
         for stretch in negative_stretches(series)
     ]
     return tuple(notes)
+
+
+def _tariff_notes(rows: Sequence[PriceRow], remarks: Sequence[str]) -> tuple[str, ...]:
+    notes: list[str] = []
+    guessed = sum(row.import_estimated and not row.origin.is_estimated for row in rows)
+    if guessed:
+        notes.append(
+            f"{guessed} quarters are billed as hours of normal use: the Energy Compass is not published for them."
+        )
+    unsettled = sum(row.export_estimated and not row.origin.is_estimated for row in rows)
+    if unsettled:
+        notes.append(f"{unsettled} quarters: what you get is estimated; its parts (--json) say from what.")
+    return (*notes, *remarks)
 
 
 def as_document(shown: PriceDay) -> dict[str, object]:
@@ -185,14 +217,25 @@ def as_document(shown: PriceDay) -> dict[str, object]:
                 "import_per_kwh": round(row.import_per_kwh, 4),
                 "export_per_kwh": round(row.export_per_kwh, 4),
                 "origin": row.origin.value,
+                "import_estimated": row.import_estimated,
+                "export_estimated": row.export_estimated,
+                "import_parts": _parts_document(row.import_parts),
+                "export_parts": _parts_document(row.export_parts),
             }
             for row in shown.rows
         ],
     }
 
 
-def as_table(shown: PriceDay) -> Table:
-    """Return the day as a table for a person, a bar for each market price, ``~`` beside what is estimated."""
+def _parts_document(parts: Sequence[PricePart]) -> list[dict[str, object]]:
+    return [{"name": part.name, "kind": part.kind.value, "per_kwh": round(part.per_kwh, 10)} for part in parts]
+
+
+def as_table(shown: PriceDay, width: int) -> Table:
+    """Return the day as a table for a person, ``~`` beside what is estimated, bars where ``width`` has room for them.
+
+    Parts of the price that differ between quarters have a column each; the others stand in the lines below it.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -205,25 +248,34 @@ def as_table(shown: PriceDay) -> Table:
             f"{shown.currency}/MWh"
         )
     title = f"Prices of {shown.day:%A %d %B %Y}: {len(shown.rows)} quarters"
-    table = Table(title=title, caption=caption, box=SIMPLE_HEAD)
+    parts = parts_view(shown.rows, shown.currency).columns
+    has_bars = width >= WIDTH_WITHOUT_BARS + BAR_CELLS + PART_WIDTH * len(parts)
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1 if has_bars else 0), pad_edge=False)
     table.add_column("from")
     table.add_column(f"market\n{shown.currency}/MWh", justify="right")
     table.add_column(f"you pay\n{shown.currency}/kWh", justify="right")
     table.add_column(f"you get\n{shown.currency}/kWh", justify="right")
-    table.add_column("")
+    if has_bars:
+        table.add_column("")
     table.add_column("origin")
+    for column in parts:
+        table.add_column(column.title, justify="right", overflow="fold")
     bars = bars_of([row.market_per_mwh for row in shown.rows], BAR_CELLS)
-    for row, bar in zip(shown.rows, bars, strict=True):
-        mark = "~" if row.origin.is_estimated else ""
+    for number, (row, bar) in enumerate(zip(shown.rows, bars, strict=True)):
         table.add_row(
             row.start.strftime("%H:%M") + _repeated_hour(row.start),
-            f"{mark}{row.market_per_mwh:.2f}",
-            f"{row.import_per_kwh:.4f}",
-            f"{row.export_per_kwh:.4f}",
-            Text(bar, style="green" if row.market_per_mwh < 0 else "cyan"),
+            f"{_mark(row.origin.is_estimated)}{row.market_per_mwh:.2f}",
+            f"{_mark(row.import_estimated)}{row.import_per_kwh:.4f}",
+            f"{_mark(row.export_estimated)}{row.export_per_kwh:.4f}",
+            *([Text(bar, style="green" if row.market_per_mwh < 0 else "cyan")] if has_bars else []),
             row.origin.value.replace("_", " "),
+            *(column.cell(number) for column in parts),
         )
     return table
+
+
+def _mark(is_estimated: bool) -> str:
+    return "~" if is_estimated else ""
 
 
 def _repeated_hour(local: datetime) -> str:

@@ -8,21 +8,32 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from hems.adapters.prices.registry import create_price_source
-from hems.adapters.tariffs.registry import create_tariff
+from hems.adapters.storage.compass_archive import CompassInState, StateKeeper
+from hems.composition.tariff import SETTLEMENT_ZONE, tariff_of
 from hems.config.factors import FallingFactor, RisingFactor
 from hems.config.models import Configuration
+from hems.coordination.compass_feed import CompassFeed
 from hems.coordination.price_service import PriceService, PriceServiceOptions
 from hems.decision.factors import Band, FactorRule
 from hems.decision.multi_factor_engine import MultiFactorOptions
 from hems.domain.decision import FactorName
 from hems.ports.clock import Clock
-from hems.ports.prices import PriceArchive, PriceSource, Tariff
+from hems.ports.prices import CompassSource, PriceArchive, PriceSource, Tariff
 
-SETTLEMENT_ZONE = "Europe/Warsaw"
-"""PSE's delivery day is a Polish day, wherever the house stands."""
+__all__ = [
+    "SETTLEMENT_ZONE",
+    "PriceStore",
+    "minutes",
+    "multi_factor_options_of",
+    "price_service_of",
+    "price_service_options_of",
+    "price_source_of",
+    "tariff_of",
+]
 
 
 def multi_factor_options_of(settings: Configuration) -> MultiFactorOptions:
@@ -53,34 +64,6 @@ def multi_factor_options_of(settings: Configuration) -> MultiFactorOptions:
     )
 
 
-def tariff_of(settings: Configuration) -> Tariff:
-    """Return the household's tariff."""
-    prices, tariff = settings.prices, settings.prices.tariff
-    if tariff.kind == "fixed":
-        return create_tariff(
-            "fixed",
-            {
-                "import_per_kwh": tariff.fixed_import_per_kwh,
-                "export_per_kwh": tariff.fixed_export_per_kwh,
-                "currency": prices.currency,
-            },
-        )
-    return create_tariff(
-        tariff.kind,
-        {
-            "currency": prices.currency,
-            "seller_margin_per_kwh": tariff.seller_margin_per_kwh,
-            "excise_per_kwh": tariff.excise_per_kwh,
-            "vat_pct": tariff.vat_pct,
-            "network_per_kwh": tariff.network_per_kwh,
-            "floor_negative_market": tariff.floor_negative_market,
-            "market_cap_per_mwh": tariff.market_cap_per_mwh,
-            "export_multiplier": tariff.export_multiplier,
-            "export_negative_counts_as_zero": tariff.export_negative_counts_as_zero,
-        },
-    )
-
-
 def price_source_of(settings: Configuration, clock: Clock) -> PriceSource:
     """Return the configured publisher of prices."""
     pse = settings.prices.pse
@@ -103,14 +86,22 @@ def price_service_options_of(settings: Configuration) -> PriceServiceOptions:
     )
 
 
+class PriceStore(PriceArchive, StateKeeper, Protocol):
+    """Keeps prices, and state beside them."""
+
+
 @asynccontextmanager
 async def price_service_of(
-    settings: Configuration, archive: PriceArchive, tariff: Tariff, clock: Clock
+    settings: Configuration, archive: PriceStore, tariff: Tariff, clock: Clock
 ) -> AsyncIterator[PriceService]:
     """Yield the price service; its connection is let go at the end."""
     source = price_source_of(settings, clock)
+    options = price_service_options_of(settings)
+    compass = None
+    if tariff.needs.compass and isinstance(source, CompassSource):
+        compass = CompassFeed(source, CompassInState(archive), options.zone)
     try:
-        yield PriceService(source, archive, tariff, clock, price_service_options_of(settings))
+        yield PriceService(source, archive, tariff, clock, options, compass=compass)
     finally:
         close = getattr(source, "aclose", None)
         if close is not None:

@@ -13,10 +13,12 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from hems.analysis.price_estimation import estimate_day
+from hems.coordination.compass_feed import CompassFeed
 from hems.coordination.price_feed import PriceFeed, PriceServiceOptions
+from hems.coordination.retail_prices import RetailPrices
 from hems.domain.decision import PriceContext
 from hems.domain.errors import PricesRefused, PricesUnavailable, RejectedData, StorageError
-from hems.domain.prices import Market, PriceOrigin, PriceSeries, RetailPrice
+from hems.domain.prices import Market, MarketView, PriceOrigin, PriceSeries, RetailPrice
 from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds, require_utc
 from hems.ports.clock import Clock
 from hems.ports.prices import PriceArchive, PriceSource, Tariff
@@ -46,10 +48,13 @@ class PriceService:
         options: PriceServiceOptions,
         *,
         on_new_prices: Callable[[], None] | None = None,
+        compass: CompassFeed | None = None,
     ) -> None:
         self._source = source
         self._archive = archive
-        self._tariff = tariff
+        self._needs = tariff.needs
+        self._retail = RetailPrices(tariff, options.zone, self._market_on)
+        self._compass = compass if self._needs.compass else None
         self._clock = clock
         self._options = options
         self._on_new_prices = on_new_prices
@@ -89,6 +94,8 @@ class PriceService:
                 feed.receive(stored, now)
             except RejectedData as error:
                 log.warning("stored_prices_ignored", market=market.value, error=str(error))
+        if self._compass is not None:
+            self._compass.load()
         self._forget_answers()
         self._loaded = True
 
@@ -99,6 +106,9 @@ class PriceService:
             now = self._clock.now()
             if feed.wanted_days(now) and feed.next_attempt_at(now) <= now:
                 await self._fetch(feed, feed.wanted_days(now))
+        if self._compass is not None and await self._compass.fetch_due(self._clock.now()):
+            self._announce_news()
+        self._retail.warn_of(self.today())
 
     async def ensure_day(self, day: date) -> None:
         """Fetch ``day`` where it is not stored whole; what goes wrong is found in :meth:`status`.
@@ -114,6 +124,8 @@ class PriceService:
             known = self._published(market, *local_day_bounds(day, self._options.zone))
             if len(known) < _quarters(*local_day_bounds(day, self._options.zone)):
                 await self._fetch(feed, (day,))
+        if self._compass is not None and await self._compass.ensure_day(day, now):
+            self._announce_news()
 
     async def _fetch(self, feed: PriceFeed, days: tuple[date, ...]) -> None:
         async with self._fetching:
@@ -164,9 +176,12 @@ class PriceService:
         news = feed.receive(prices, self._clock.now())
         if not len(news):
             return
-        self._forget_answers()
         self._unsaved[feed.market] = self._unsaved[feed.market].merged_with(news)
         self._save_unsaved()
+        self._announce_news()
+
+    def _announce_news(self) -> None:
+        self._forget_answers()
         self._news = True
         if self._on_new_prices is not None:
             self._on_new_prices()
@@ -174,6 +189,7 @@ class PriceService:
     def _forget_answers(self) -> None:
         """What was worked out from the prices known so far no longer holds."""
         self._estimates.clear()
+        self._retail.forget()
         self._retail_now = None
 
     def _save_unsaved(self) -> None:
@@ -192,6 +208,8 @@ class PriceService:
     def _seconds_to_next_attempt(self) -> float:
         now = self._clock.now()
         due = min(feed.next_attempt_at(now) for feed in self._feeds.values())
+        if self._compass is not None:
+            due = min(due, self._compass.next_attempt_at(now))
         return min(max((due - now).total_seconds(), 1.0), LONGEST_SLEEP_S)
 
     # ---- the answers
@@ -212,15 +230,13 @@ class PriceService:
         """Return what the household pays and is paid in every quarter that overlaps [start, end).
 
         Export is priced by the settlement price where it is published, else by the day-ahead price, which is nearer to
-        it than any estimate from other days.
+        it than any estimate from other days. Worked out once for a day, and again when prices come.
         """
-        settlement = self._published(Market.SETTLEMENT, floor_to_grid(start), end)
-        retail: list[RetailPrice] = []
-        for slot in self.prices_between(start, end):
-            paid = settlement.at(slot.start)
-            paid_per_mwh = None if paid is None else paid.price_per_mwh
-            retail.append(self._tariff.retail(slot.start, slot.price_per_mwh, paid_per_mwh, slot.origin))
-        return tuple(retail)
+        return self._retail.between(start, end, keep_from=self._reach_start())
+
+    def tariff_remarks(self, day: date) -> tuple[str, ...]:
+        """Return what a person should know about the tariff on the local ``day``: ended, not verified."""
+        return self._retail.remarks(day)
 
     def retail(self, now: datetime) -> RetailPrice | None:
         """Return what the household pays and is paid in the quarter under way at ``now``; None where unknown."""
@@ -270,7 +286,26 @@ class PriceService:
             "estimated_share_24h": round(1.0 - len(day_ahead) / _quarters(start, start + timedelta(days=1)), 4),
             "storage_error": self._storage_error,
             "markets": {market.value: _feed_status(feed, now) for market, feed in self._feeds.items()},
+            "energy_compass": None if self._compass is None else self._compass.status(),
+            "tariff_remarks": list(self._retail.remarks(self.today())),
         }
+
+    def _market_on(self, day: date) -> MarketView:
+        """Return what a tariff may know of the local ``day``."""
+        start, end = local_day_bounds(day, self._options.zone)
+        settled_from = start
+        if self._needs.month_of_settlement:
+            settled_from = local_day_bounds(day.replace(day=1), self._options.zone)[0]
+        return MarketView(
+            day_ahead=self.prices_between(start, end),
+            settlement=self._published(Market.SETTLEMENT, settled_from, end),
+            compass={} if self._compass is None else self._compass.between(start, end),
+        )
+
+    def _reach_start(self) -> datetime:
+        """Return from when on prices are kept in memory."""
+        now = self._clock.now()
+        return max(feed.reach_start(now) for feed in self._feeds.values())
 
     def _published(self, market: Market, start: datetime, end: datetime) -> PriceSeries:
         """Return the published quarters that start in [start, end): from memory, from the archive where it is older."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from hems.domain.prices import Market, PriceOrigin, PriceSeries, RetailPrice
+from hems.domain.prices import Compass, Market, MarketView, PriceSeries, RetailPrice
 
 
 class PriceSource(Protocol):
@@ -37,11 +38,55 @@ class PriceArchive(Protocol):
         ...
 
 
-class Tariff(Protocol):
-    """Turns market prices into what the household pays and is paid."""
+@runtime_checkable
+class CompassSource(Protocol):
+    """Who publishes which hours are good for using energy, and which are not."""
 
-    def retail(
-        self, start: datetime, day_ahead_per_mwh: float, settlement_per_mwh: float | None, origin: PriceOrigin
-    ) -> RetailPrice:
-        """Return the retail price of the quarter starting at ``start``; without a settlement price, day-ahead pays."""
+    async def fetch_compass(self, day: date) -> Compass:
+        """Return the levels published for the local ``day``; empty where nothing is published yet.
+
+        Raises: as ``PriceSource.fetch_day``.
+        """
+        ...
+
+
+class CompassArchive(Protocol):
+    """Published levels as they were received."""
+
+    def load_compass(self) -> Compass:
+        """Return everything that is stored. Raises: StorageError."""
+        ...
+
+    def save_compass(self, levels: Compass) -> None:
+        """Keep ``levels``; an hour that is stored already is replaced. Raises: StorageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffNeeds:
+    """What a tariff has to be given beside the quarters it prices."""
+
+    compass: bool = False
+    month_of_settlement: bool = False
+    """The settlement prices of the local month so far."""
+
+
+class Tariff(Protocol):
+    """Turns market prices into what the household pays and is paid; pure, so that a bill can be checked."""
+
+    @property
+    def needs(self) -> TariffNeeds:
+        """What ``retail_series`` has to be given."""
+        ...
+
+    def retail_series(self, market: MarketView) -> tuple[RetailPrice, ...]:
+        """Return the retail price of every quarter of ``market.day_ahead``, in order.
+
+        Where no settlement price is known, the day-ahead price of that quarter takes its place and the export price is
+        marked as estimated.
+        """
+        ...
+
+    def remarks(self, day: date) -> tuple[str, ...]:
+        """Return what a person should know about the prices of ``day``: a tariff that has ended, unverified figures."""
         ...

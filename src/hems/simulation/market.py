@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hems.domain.errors import PricesUnavailable
-from hems.domain.prices import Market, PriceOrigin, PriceSeries, SlotPrice
+from hems.domain.prices import CompassLevel, Market, PriceOrigin, PriceSeries, SlotPrice
 from hems.domain.time_grid import MTU, local_day_bounds, slots_of_day
 from hems.ports.clock import Clock
 
@@ -121,6 +121,29 @@ def pse_rows(market: Market, prices: Iterable[SlotPrice], *, zone: ZoneInfo = MA
                 "publication_ts_utc": f"{out:%Y-%m-%d %H:%M:%S}.000",
             }
         )
+    return rows
+
+
+def compass_rows(levels: Mapping[datetime, CompassLevel], *, zone: ZoneInfo = MARKET_ZONE) -> list[dict[str, object]]:
+    """Return ``levels`` as rows of the PSE report pdgsz: ``dtime`` is the local START of the hour.
+
+    Each hour has an older version too, which is no longer active and says the opposite: no client may rely on it.
+    """
+    rows: list[dict[str, object]] = []
+    for start, level in sorted(levels.items()):
+        begin = start.astimezone(zone)
+        out = published_at(begin.date(), zone=zone)
+        for active, value in ((False, int(CompassLevel.REQUIRED_RESTRICTION) - int(level)), (True, int(level))):
+            rows.append(
+                {
+                    "dtime": f"{begin:%Y-%m-%d} {_clock_text(begin)}:00",
+                    "usage_fcst": value,
+                    "is_active": active,
+                    "business_date": begin.date().isoformat(),
+                    "publication_ts": f"{out.astimezone(zone):%Y-%m-%d %H:%M:%S}.000",
+                    "publication_ts_utc": f"{out:%Y-%m-%d %H:%M:%S}.000",
+                }
+            )
     return rows
 
 

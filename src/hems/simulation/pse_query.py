@@ -25,9 +25,11 @@ MAX_FIRST = 100_000
 
 _OPTIONS = frozenset({"$filter", "$select", "$orderby", "$first", "$after"})
 
-_CONDITION = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|(-?\d+(?:\.\d+)?))\s*", re.ASCII)
+_CONDITION = re.compile(
+    r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|(-?\d+(?:\.\d+)?)|(true|false))\s*", re.ASCII
+)
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {  # two texts or two numbers, as JSON has them
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {  # two texts, numbers or truths, as JSON has them
     "eq": operator.eq,
     "ne": operator.ne,
     "gt": operator.gt,
@@ -100,12 +102,13 @@ def _matches(row: Row, condition: str | None, fields: frozenset[str]) -> bool:
         found = _CONDITION.fullmatch(part)
         if found is None:
             raise BadQuery(f"Syntax error in $filter near '{part.strip()}'")
-        field, comparison, text, number = found.groups()
+        field, comparison, text, number, truth = found.groups()
         value = row[_known(field, fields)]
-        wanted: object = text.replace("''", "'") if number is None else float(number)
+        wanted: object = truth == "true" if truth else float(number) if number else text.replace("''", "'")
         if value is None:
             return False
-        if isinstance(value, str) != isinstance(wanted, str):
+        kinds = [str if isinstance(one, str) else bool if isinstance(one, bool) else float for one in (value, wanted)]
+        if kinds[0] is not kinds[1]:
             raise BadQuery(f"'{field}' cannot be compared with {wanted!r}")
         if not _OPERATORS[comparison](value, wanted):
             return False

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,11 +18,11 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import structlog
 
-from hems.adapters.prices.pse_rows import PSE_ZONE, prices_from_rows, read_page
+from hems.adapters.prices.pse_rows import PSE_ZONE, compass_from_rows, prices_from_rows, read_page
 from hems.adapters.prices.registry import PRICE_SOURCES
 from hems.adapters.registry import options_from
 from hems.domain.errors import PricesRefused, PricesUnavailable, RejectedData
-from hems.domain.prices import Market, PriceSeries
+from hems.domain.prices import Compass, Market, PriceSeries
 from hems.domain.secrets import Redactor, secrets_in_address, without_secrets
 from hems.domain.time_grid import slots_of_day
 from hems.ports.clock import Clock
@@ -34,6 +35,8 @@ _ENTITIES: Mapping[Market, tuple[str, str]] = {
     Market.SETTLEMENT: ("rce-pln", "rce_pln"),
 }
 """Entity and the column that carries its price."""
+
+_COMPASS = "pdgsz"
 
 _WORTH_ANOTHER_TRY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers of the 4xx range that pass by themselves; every other one means that the request is wrong."""
@@ -94,26 +97,45 @@ class PsePriceSource:
 
         Raises: PricesUnavailable, PricesRefused, RejectedData: the message names address and status.
         """
-        try:
+        with self._told_in_words():
             return await self._fetch_day(market, day)
+
+    async def fetch_compass(self, day: date) -> Compass:
+        """Return the levels of the Energy Compass (``pdgsz``) for the local ``day``; empty where none is published.
+
+        Only the versions in force are asked for: an hour has several.
+        Raises: as ``fetch_day``.
+        """
+        with self._told_in_words():
+            only = f"business_date eq '{day.isoformat()}' and is_active eq true"
+            address = self._address(_COMPASS, only, order="dtime asc")
+            return compass_from_rows(await self._fetch_in_time(_COMPASS, address), day=day, where=address)
+
+    @contextmanager
+    def _told_in_words(self) -> Iterator[None]:
+        """Clean every message on its way out: it goes to log, status and database, and may hold a password."""
+        try:
+            yield
         except (PricesUnavailable, PricesRefused, RejectedData) as error:
-            # Every message on its way out: it goes to log, status and database, and the address may hold a password.
             # What a server wrote into it must not steer a terminal either.
             told = self._redact(str(error))
             error.args = ("".join(character if character.isprintable() else "?" for character in told),)
             raise
 
-    async def _fetch_day(self, market: Market, day: date) -> PriceSeries:
-        entity, column = _ENTITIES[market]
-        address = self._first_address(entity, day)
+    async def _fetch_in_time(self, entity: str, address: str) -> list[Mapping[str, object]]:
         limit_s = max(self._options.total_timeout_s, self._options.timeout_s)
         try:
             async with asyncio.timeout(limit_s):
-                rows = await self._fetch_all(entity, address)
+                return await self._fetch_all(entity, address)
         except TimeoutError as error:
             raise PricesUnavailable(
                 f"{address} did not finish within {limit_s:g} s; check the connection to the internet"
             ) from error
+
+    async def _fetch_day(self, market: Market, day: date) -> PriceSeries:
+        entity, column = _ENTITIES[market]
+        address = self._address(entity, f"business_date eq '{day.isoformat()}'", order="dtime_utc asc")
+        rows = await self._fetch_in_time(entity, address)
         prices = prices_from_rows(rows, field=column, day=day, where=address)
         expected = sum(1 for _ in slots_of_day(day, PSE_ZONE))
         if 0 < len(prices) < expected:
@@ -126,10 +148,10 @@ class PsePriceSource:
         if client is not None:
             await client.aclose()
 
-    def _first_address(self, entity: str, day: date) -> str:
+    def _address(self, entity: str, only: str, *, order: str) -> str:
         options = {
-            "$filter": f"business_date eq '{day.isoformat()}'",
-            "$orderby": "dtime_utc asc",
+            "$filter": only,
+            "$orderby": order,
             "$first": str(self._options.page_size),
         }
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in options.items())

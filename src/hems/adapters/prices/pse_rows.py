@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hems.domain.errors import RejectedData
-from hems.domain.prices import PriceOrigin, PriceSeries, SlotPrice
-from hems.domain.time_grid import MTU, floor_to_grid, local_day_bounds
+from hems.domain.prices import CompassLevel, PriceOrigin, PriceSeries, SlotPrice
+from hems.domain.time_grid import MTU, floor_to_grid, local_day_bounds, slots_of_day
 
 PSE_ZONE = ZoneInfo("Europe/Warsaw")
 """The zone of the Polish delivery day, wherever the house stands."""
@@ -27,6 +27,7 @@ ABSURD_PER_MWH = 20_000.0
 not a price. Seen so far: -2087 to +2748 PLN/MWh."""
 
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6})?", re.ASCII)
+_HOUR_START = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2}) (?P<hour>[01]\d|2[0-3])a?:00(:00(\.0+)?)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -106,6 +107,38 @@ def prices_from_rows(rows: list[Mapping[str, object]], *, field: str, day: date,
             )
         by_start[start] = slot
     return PriceSeries.of(CURRENCY, by_start)
+
+
+def compass_from_rows(rows: list[Mapping[str, object]], *, day: date, where: str) -> dict[datetime, CompassLevel]:
+    """Return the levels that ``rows`` of ``pdgsz`` publish for the local ``day``, by the UTC start of their hour.
+
+    ``dtime`` is the local START of the hour. As recorded, every day has 24 rows: of the hour that autumn repeats both
+    copies get the one level there is, and an hour that spring leaves out is left out. Two levels for one hour: the more
+    restrictive one counts.
+    Raises: RejectedData: a row of another day only, a stamp or a level that is none.
+    """
+    by_wall_hour: dict[int, CompassLevel] = {}
+    dated = [(_business_date(row, where), row) for row in rows]
+    if rows and all(date_of_row != day for date_of_row, _ in dated):
+        raise RejectedData(f"{where}: asked for {day}, got other days only, such as {dated[0][0]}")
+    for date_of_row, row in dated:
+        if date_of_row != day:
+            continue
+        stamp = row.get("dtime")
+        match = _HOUR_START.fullmatch(stamp) if isinstance(stamp, str) else None
+        if match is None or match["day"] != day.isoformat():
+            raise RejectedData(f"{where}: dtime is {_short(stamp)}, not the start of an hour of {day}")
+        level, hour = _level_of(row, where), int(match["hour"])
+        by_wall_hour[hour] = max(level, by_wall_hour.get(hour, level))
+    hours = (start for start in slots_of_day(day, PSE_ZONE, timedelta(hours=1)))
+    return {start: by_wall_hour[wall] for start in hours if (wall := start.astimezone(PSE_ZONE).hour) in by_wall_hour}
+
+
+def _level_of(row: Mapping[str, object], where: str) -> CompassLevel:
+    value = row.get("usage_fcst")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value not in tuple(CompassLevel):
+        raise RejectedData(f"{where}: usage_fcst is {_short(value)}, not 0, 1, 2 or 3")
+    return CompassLevel(int(value))
 
 
 def _business_date(row: Mapping[str, object], where: str) -> date:

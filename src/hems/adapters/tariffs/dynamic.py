@@ -1,20 +1,23 @@
-"""A dynamic contract: the day-ahead market price plus what seller, state and network add.
+"""A dynamic contract given by its numbers: the day-ahead price plus what seller, state and network add.
 
-Source: sellers' published algorithms and the 2026 distribution tariffs of Polish operators. Formula, per kWh:
-buy = (market + margin + excise) x (1 + VAT) + network x (1 + VAT); sell = settlement price, never below 0.
+Formula, per kWh: buy = (market + margin + excise) x (1 + VAT) + network x (1 + VAT); sell = settlement price, never
+below 0. A contract with an operator's zones or a seller's terms is put together in ``contract``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from math import isfinite
+from zoneinfo import ZoneInfo
 
 from hems.adapters.registry import options_from
+from hems.adapters.tariffs.energy import DynamicEnergy
+from hems.adapters.tariffs.household import HouseholdTariff
+from hems.adapters.tariffs.network import FlatNetwork
 from hems.adapters.tariffs.registry import TARIFFS
-from hems.domain.prices import PriceOrigin, RetailPrice
-from hems.domain.units import per_kwh_from_per_mwh
+from hems.adapters.tariffs.sale import Sale, SaleTerms
+from hems.adapters.tariffs.terms import DynamicTerms
 from hems.ports.prices import Tariff
 
 
@@ -61,38 +64,28 @@ class DynamicTariffOptions:
             raise ValueError(f"export_multiplier {self.export_multiplier}: must be 0 or more")
 
 
-class DynamicTariff:
-    """Day-ahead price in, retail price out; pure, so that every quarter can be checked against a bill."""
+class DynamicTariff(HouseholdTariff):
+    """A dynamic contract whose network costs the same in every quarter."""
 
     def __init__(self, options: DynamicTariffOptions) -> None:
-        self._options = options
-
-    def retail(
-        self, start: datetime, day_ahead_per_mwh: float, settlement_per_mwh: float | None, origin: PriceOrigin
-    ) -> RetailPrice:
-        """Return the retail price of the quarter at ``start``; without a settlement price, day-ahead pays."""
-        paid_per_mwh = day_ahead_per_mwh if settlement_per_mwh is None else settlement_per_mwh
-        return RetailPrice(
-            start=start,
-            import_per_kwh=self._import_per_kwh(day_ahead_per_mwh),
-            export_per_kwh=self._export_per_kwh(paid_per_mwh),
-            origin=origin,
+        terms = DynamicTerms(
+            margin_per_kwh=options.seller_margin_per_kwh,
+            negative_counts_as_zero=options.floor_negative_market,
+            cap_per_mwh=options.market_cap_per_mwh,
         )
-
-    def _import_per_kwh(self, market_per_mwh: float) -> float:
-        options = self._options
-        billed = market_per_mwh
-        if options.floor_negative_market:
-            billed = max(0.0, billed)
-        if options.market_cap_per_mwh is not None:
-            billed = min(billed, options.market_cap_per_mwh)
-        energy = per_kwh_from_per_mwh(billed) + options.seller_margin_per_kwh + options.excise_per_kwh
-        return (energy + options.network_per_kwh) * (1.0 + options.vat_pct / 100.0)
-
-    def _export_per_kwh(self, paid_per_mwh: float) -> float:
-        options = self._options
-        paid = max(0.0, paid_per_mwh) if options.export_negative_counts_as_zero else paid_per_mwh
-        return per_kwh_from_per_mwh(paid) * options.export_multiplier - options.export_margin_per_kwh
+        sale = SaleTerms(
+            multiplier=options.export_multiplier,
+            negative_counts_as_zero=options.export_negative_counts_as_zero,
+            margin_per_kwh=options.export_margin_per_kwh,
+        )
+        super().__init__(
+            energy=DynamicEnergy(lambda _: terms),
+            network=FlatNetwork(
+                net_per_kwh=options.network_per_kwh, vat_pct=options.vat_pct, excise_per_kwh=options.excise_per_kwh
+            ),
+            sale=Sale(sale),
+            zone=ZoneInfo("UTC"),  # nothing in it differs from day to day
+        )
 
 
 @TARIFFS.register("dynamic")

@@ -15,6 +15,7 @@ from hems.composition.built_in_simulator import check_simulator
 from hems.composition.doctor.model import Catalogue, Finding, Group
 from hems.composition.kept_files import DEFAULT_DATA, STATE, places_of
 from hems.composition.last_run import GOOD_CONFIGURATION, ControlRecord, read_record
+from hems.composition.tariff import tariff_of
 from hems.composition.tools import Loaded, load
 from hems.config.loader import default_config_path, resolve_directory
 from hems.domain.errors import ConfigurationError
@@ -128,6 +129,7 @@ def _load(path: Path, clock: Clock) -> tuple[Loaded | None, tuple[str, ...]]:
     try:
         loaded = load(path)
         check_simulator(loaded.settings, clock)
+        tariff_of(loaded.settings)
     except ConfigurationError as error:
         return None, tuple(error.faults)
     return loaded, ()
