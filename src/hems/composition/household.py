@@ -84,6 +84,10 @@ class Household:
             self.coordinator.parts.events.add("storage", "error", f"the day's energy file is not renewed: {error}")
         else:
             self._around.files.write_energy_of(day, [quarters[at] for at in sorted(quarters)])
+        self.coordinator.parts.forecasts.on_quarter(slot)
+        self.coordinator.parts.outlook.on_quarter(slot)
+        if self.coordinator.parts.shadows is not None:
+            self.coordinator.parts.shadows.on_quarter(slot)
         self._figures.invalidate()
 
     def _after_cycle(self, coordinator: MasterCoordinator, news: bool) -> None:
@@ -93,6 +97,7 @@ class Household:
         elapsed_s = self._around.clock.monotonic()
         self._tell_of_disk()
         self._tell_ledger_prices(now)
+        self._tell_forecasts_of_limit(now)
         if self._opening.should_look_again(elapsed_s):
             self.collector.open_anew()
         if news or (self._refresh_s is not None and elapsed_s >= self._next_refresh_s):
@@ -114,6 +119,12 @@ class Household:
             self._next_prices_s = elapsed_s + PRICES_TOLD_EVERY_S
             ledger.set_prices(self._around.prices.retail_between(now, now + PRICES_AHEAD))
 
+    def _tell_forecasts_of_limit(self, now: datetime) -> None:
+        """Let the forecasts know of an export limit in force: what the sun gives then is held back."""
+        active = self.coordinator.parts.actions.active
+        if active is not None and active.export_limit_w is not None:
+            self.coordinator.parts.forecasts.note_export_limit(active.export_limit_w, now)
+
     def _prune(self, now: datetime) -> None:
         today = local_date(now, self._loaded.zone).isoformat()
         if today != self._pruned_on:
@@ -131,7 +142,8 @@ class Household:
                 "mode": decision.mode.value,
                 "power_w": decision.command.power_w,
                 "target_soc_pct": decision.command.target_soc_pct,
-                "until": decision.command.expires_at if decision.mode.is_forced else None,
+                "export_limit_w": decision.command.export_limit_w,
+                "until": decision.command.expires_at if decision.command.is_forced else None,
                 "source": decision.source,
                 "confidence_pct": round(decision.confidence_pct, 1),
                 "reason": decision.reason,

@@ -10,6 +10,7 @@ from hems.composition.tools import Loaded
 from hems.config.battery import explain_window, site_spec
 from hems.coordination.energy_ledger import EnergyLedger, LedgerOptions
 from hems.coordination.master_coordinator import Parts
+from hems.coordination.origin import OriginOptions, OriginTracker
 from hems.domain.errors import InverterUnreachable, StorageError, WrongBatteryWindow
 from hems.domain.record import EnergySlot
 from hems.domain.site import Ability, BatteryWindow, ReportedBatteryLimits, SiteSpec
@@ -84,6 +85,7 @@ class Opening:
         spec = site_spec(self._loaded.settings, found.window)
         parts.safety.configure(spec)
         self._open_ledger(spec, inverter, limits, parts)
+        self._open_origin(spec, parts)
 
     async def _refuse(
         self, inverter: Inverter, limits: ReportedBatteryLimits, error: WrongBatteryWindow, parts: Parts
@@ -135,6 +137,17 @@ class Opening:
             parts.events.add("storage", "error", f"energy and savings are not counted yet: {error}")
             return
         parts.ledger = ledger
+
+    def _open_origin(self, spec: SiteSpec, parts: Parts) -> None:
+        if parts.origin is not None or spec.battery_capacity_wh <= 0.0:
+            return
+        origin = OriginTracker(OriginOptions(capacity_wh=spec.battery_capacity_wh))
+        try:
+            origin.load(parts.store)
+        except StorageError as error:
+            told = f"what of the stored energy came from the sun is not known any more: {error}"
+            parts.events.add("storage", "error", told)
+        parts.origin = origin
 
 
 def _tells_a_voltage(limits: ReportedBatteryLimits) -> bool:

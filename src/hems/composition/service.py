@@ -11,6 +11,7 @@ from hems.adapters.clock import SystemClock
 from hems.adapters.process_lock import ProcessLock
 from hems.adapters.service_manager import ServiceManager
 from hems.adapters.storage.sqlite_store import SqliteStore
+from hems.composition.forecast_service import forecast_service_of
 from hems.composition.household import Household
 from hems.composition.inverter import connector_of, retry_options_of
 from hems.composition.parts import Surroundings
@@ -41,6 +42,7 @@ async def open_household(
         store = stack.enter_context(SqliteStore(store_options(loaded)))
         files = stack.enter_context(json_files(loaded, in_background=True))
         prices = await stack.enter_async_context(price_service_of(settings, store, tariff_of(settings), clock))
+        forecasts = await stack.enter_async_context(forecast_service_of(settings, store, clock))
         inverters = await stack.enter_async_context(connector_of(loaded, clock))
         connector = RecordingConnector(inverters, loaded, loaded.content, clock)
         household = Household(
@@ -51,6 +53,7 @@ async def open_household(
                 files=files,
                 connector=connector,
                 prices=prices,
+                forecasts=forecasts,
             ),
             on_cycle,
             refresh_s=STATUS_REFRESH_S,

@@ -136,6 +136,8 @@ def status_line(household: Household) -> str:
     if active is not None:
         if active.power_w is not None:
             words[0] += f" at {kw_from_w(active.power_w):.1f} kW"
+        if active.export_limit_w is not None:
+            words[0] += f" with at most {kw_from_w(active.export_limit_w):.1f} kW of export"
         words[0] += f" until {active.expires_at:%H:%M} UTC"
     if parts.actions.is_uncertain:
         words[0] += " (asked for, not confirmed)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,18 @@ from hems.coordination.decision_engine_manager import DecisionOptions
 from hems.coordination.forecast_service import ForecastService
 from hems.coordination.outlook_builder import OutlookBuilder, OutlookOptions
 from hems.coordination.price_service import PriceService
+from hems.coordination.shadow_houses import ShadowHouses, ShadowOptions
 from hems.decision.arbiter import ArbiterOptions
 from hems.decision.multi_factor_engine import MultiFactorEngine
 from hems.decision.optimal_strategy import OptimalOptions, OptimalStrategy
 from hems.decision.self_use_strategy import SelfUseStrategy
 from hems.decision.sentences import Language
 from hems.decision.stability import StabilityOptions
+from hems.domain.errors import StorageError
 from hems.domain.site import SiteSpec
 from hems.planning.problem import PlanningOptions
 from hems.ports.inverter import Inverter
+from hems.ports.storage import RecordStore
 from hems.ports.strategy import Strategy
 
 
@@ -52,6 +55,34 @@ def decision_options_of(settings: Configuration) -> DecisionOptions:
         in_charge=settings.decision.strategy,
         with_shadows=settings.decision.shadows,
     )
+
+
+def shadows_of(
+    settings: Configuration, strategies: Sequence[Strategy], store: RecordStore, tell: Callable[[str, str, str], None]
+) -> ShadowHouses | None:
+    """Return the houses in which ``strategies`` are compared, as far as they have come; None where none are wanted.
+
+    None too where what was kept cannot be read: one that began anew would overwrite it.
+    """
+    if not settings.decision.shadows:
+        return None
+    options = decision_options_of(settings)
+    shadows = ShadowHouses(
+        strategies,
+        ShadowOptions(
+            in_charge=options.in_charge,
+            zone=ZoneInfo(settings.site.time_zone),
+            currency=settings.prices.currency,
+            arbiter=options.arbiter,
+        ),
+        tell,
+    )
+    try:
+        shadows.load(store)
+    except StorageError as error:
+        tell("storage", "error", f"the strategies are not compared until the next start: {error}")
+        return None
+    return shadows
 
 
 def outlook_builder_of(

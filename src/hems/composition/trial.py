@@ -16,6 +16,7 @@ from hems.adapters.process_lock import ProcessLock, is_held
 from hems.adapters.storage.json_files import JsonFiles
 from hems.adapters.storage.sqlite_reader import StoreReader
 from hems.adapters.storage.sqlite_store import SqliteStore, StoreOptions
+from hems.composition.forecast_service import forecast_service_of
 from hems.composition.household import Household
 from hems.composition.inverter import connector_of
 from hems.composition.parts import Surroundings
@@ -23,6 +24,8 @@ from hems.composition.settings import price_service_of, tariff_of
 from hems.composition.taking_over import RecordingConnector
 from hems.composition.tools import Loaded
 from hems.coordination.action_executor_manager import describe
+from hems.coordination.forecast_service import HISTORY_KEPT
+from hems.coordination.forecast_service import STATE_KEY as FORECASTS_KEY
 from hems.coordination.verification import SETTLE, Proof
 from hems.domain.command import AlreadySo, Applied, WritePurpose
 from hems.domain.decision import Decision
@@ -31,6 +34,8 @@ from hems.domain.prices import Market
 from hems.ports.inverter import InverterConnector
 
 PRICES_TAKEN_OVER = timedelta(days=60)
+ROWS_AT_ONCE = 2000
+"""Fewer than the store lets wait before it drops some."""
 PROOF_PATIENCE = SETTLE + timedelta(seconds=30)
 
 Tell = Callable[[str], None]
@@ -61,13 +66,22 @@ async def run_trial(loaded: Loaded, *, execute: bool, progress: Tell) -> TrialRe
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hems-test-")))
         store = stack.enter_context(SqliteStore(StoreOptions(path=scratch / "test.sqlite3")))
         _take_over_prices(loaded, store, clock)
+        _take_over_measured(loaded, store, clock)
         prices = await stack.enter_async_context(price_service_of(settings, store, tariff_of(settings), clock))
+        # Opened, not asked: the cycle goes by what the service was told last.
+        forecasts = await stack.enter_async_context(forecast_service_of(settings, store, clock))
         connector: InverterConnector = await stack.enter_async_context(connector_of(loaded, clock))
         taken = RecordingConnector(connector, loaded, loaded.content, clock) if execute else None
         files = JsonFiles(scratch, loaded.zone)
-        household = Household(
-            loaded, Surroundings(clock=clock, store=store, files=files, connector=taken or connector, prices=prices)
+        around = Surroundings(
+            clock=clock,
+            store=store,
+            files=files,
+            connector=taken or connector,
+            prices=prices,
+            forecasts=forecasts,
         )
+        household = Household(loaded, around)
         stack.push_async_callback(household.collector.close)
         progress("Fetching prices …")
         prices.load()
@@ -94,6 +108,23 @@ def _take_over_prices(loaded: Loaded, store: SqliteStore, clock: SystemClock) ->
         store.flush()
     except StorageError:
         return  # the service has not stored anything yet: prices are fetched or estimated
+
+
+def _take_over_measured(loaded: Loaded, store: SqliteStore, clock: SystemClock) -> None:
+    """Take over what forecasts rest on: the measured past, and what their source said last."""
+    now = clock.now()
+    try:
+        with StoreReader(loaded.database) as reader:
+            measured = reader.energy_between(now - HISTORY_KEPT, now)
+            said = reader.get_state(FORECASTS_KEY)
+        for first in range(0, len(measured), ROWS_AT_ONCE):
+            for slot in measured[first : first + ROWS_AT_ONCE]:
+                store.add_energy(slot)
+            store.flush()
+        if said is not None:
+            store.put_state(FORECASTS_KEY, said)
+    except StorageError:
+        return  # nothing has been measured yet: the cycle goes without forecasts
 
 
 async def _carry_out(

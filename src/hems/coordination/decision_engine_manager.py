@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.price_service import PriceService
 from hems.decision.arbiter import ArbiterOptions, arbitrate
+from hems.decision.optimal_strategy import OptimalStrategy
 from hems.domain.command import Command, Mode
 from hems.domain.decision import Decision, DecisionContext, Proposal
+from hems.domain.plan import NoPlan, Plan
 from hems.domain.readings import SiteSnapshot
 from hems.domain.safety import SafetyEnvelope
 from hems.domain.time_grid import next_on_grid
@@ -31,6 +33,9 @@ class DecisionOptions:
 
     interval: timedelta
     arbiter: ArbiterOptions
+    in_charge: str
+    """The name of the strategy whose proposal counts; the others are computed in its shadow."""
+    with_shadows: bool = True
     price_horizon: timedelta = timedelta(hours=48)
 
 
@@ -53,11 +58,13 @@ class DecisionEngineManager:
         prices: PriceService,
         options: DecisionOptions,
     ) -> None:
-        self._strategies = tuple(strategies)
+        self.strategies = tuple(strategies)
+        """All strategies; the one in charge first."""
         self._fast_charge = fast_charge
         self._prices = prices
         self._options = options
         self._history: deque[Decision] = deque(maxlen=HISTORY_LENGTH)
+        self._plan: Plan | NoPlan | None = None
         self.decision_count = 0
 
     @property
@@ -70,13 +77,18 @@ class DecisionEngineManager:
         """The latest decision, or None before the first."""
         return self._history[-1] if self._history else None
 
+    @property
+    def plan(self) -> Plan | NoPlan | None:
+        """The plan behind the latest decision, or why there is none; None where another strategy is in charge."""
+        return self._plan
+
     def next_due(self, now: datetime) -> datetime:
         """Return the next decision on the grid of the market."""
         return next_on_grid(now, self._options.interval)
 
     def context(self, now: datetime, snapshot: SiteSnapshot, in_force: InForce) -> DecisionContext:
         """Return all that the strategies may know at ``now``."""
-        own_sources = {strategy.name for strategy in self._strategies}
+        own_sources = {strategy.name for strategy in self.strategies}
         command = in_force.command
         charging = command is not None and command.mode is Mode.CHARGE and in_force.source in own_sources
         return DecisionContext(
@@ -92,13 +104,27 @@ class DecisionEngineManager:
     def decide(self, context: DecisionContext, envelope: SafetyEnvelope) -> Decision:
         """Return the decision for ``context`` within ``envelope``, and remember it."""
         decision = arbitrate(context, self._proposals(context, envelope), envelope, self._options.arbiter)
-        decision = replace(decision, command=in_whole_steps(decision.command))
+        decision = replace(decision, command=in_whole_steps(decision.command), shadows=self._shadows(context))
+        planner = self.in_charge
+        self._plan = planner.plan_for(context) if isinstance(planner, OptimalStrategy) else None
         self._history.append(decision)
         self.decision_count += 1
         return decision
 
+    @property
+    def in_charge(self) -> Strategy:
+        """The strategy whose proposal counts."""
+        return next(strategy for strategy in self.strategies if strategy.name == self._options.in_charge)
+
+    def _shadows(self, context: DecisionContext) -> tuple[Proposal, ...]:
+        """Return what the strategies that are not in charge would do now."""
+        if not self._options.with_shadows:
+            return ()
+        wishes = (strategy.propose(context) for strategy in self.strategies if strategy.name != self._options.in_charge)
+        return tuple(wish for wish in wishes if wish is not None)
+
     def _proposals(self, context: DecisionContext, envelope: SafetyEnvelope) -> tuple[Proposal, ...]:
-        wishes = [strategy.propose(context) for strategy in self._strategies]
+        wishes = [self.in_charge.propose(context)]
         if self._fast_charge.request is not None:
             prices = self._prices.retail_between(context.at, context.at + self._options.price_horizon)
             bound_w = min(envelope.bounds.charge_max_w, envelope.bounds.forced_charge_max_w)

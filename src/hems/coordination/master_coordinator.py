@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,13 +19,18 @@ from hems.coordination.decision_engine_manager import DecisionEngineManager, InF
 from hems.coordination.energy_ledger import EnergyLedger
 from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController
+from hems.coordination.forecast_service import ForecastService
 from hems.coordination.health import HealthMonitor
+from hems.coordination.origin import OriginTracker
+from hems.coordination.outlook_builder import OutlookBuilder
+from hems.coordination.plan_watch import PlanWatch
 from hems.coordination.price_service import PriceService
 from hems.coordination.protection import Protection
 from hems.coordination.safety_guard import SAFETY_SOURCE, STOPPING_CAUSES, SafetyGuard
+from hems.coordination.shadow_houses import ShadowHouses
 from hems.coordination.verification import Proof
 from hems.domain.command import AlreadySo, Applied, Command, Mode, Unreachable, WritePurpose
-from hems.domain.decision import Decision
+from hems.domain.decision import Decision, DecisionContext, StoredOrigin
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
 from hems.domain.record import ActionRecord, CycleRecord, SampleRecord, SystemState, Trigger
@@ -53,6 +58,8 @@ class CoordinatorOptions:
     """How soon it is looked again, at the latest, while what the inverter does is not known."""
     silent_write_interval: timedelta = timedelta(seconds=30)
     """How often a protective write is tried while the inverter answers no poll."""
+    no_grid_energy_into_export: bool = True
+    """Whether only what the sun gave may be sold out of the battery."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,11 +73,17 @@ class Parts:
     actions: ActionExecutorManager
     fast_charge: FastChargeController
     prices: PriceService
+    forecasts: ForecastService
+    outlook: OutlookBuilder
     health: HealthMonitor
     events: EventLog
     store: RecordStore
     ledger: EnergyLedger | None = None
     """Made when the inverter is first opened: it needs the battery as the inverter reports it."""
+    origin: OriginTracker | None = None
+    """Made with it, where there is a battery."""
+    shadows: ShadowHouses | None = None
+    """None where the strategies are not compared."""
 
 
 class MasterCoordinator:
@@ -98,6 +111,7 @@ class MasterCoordinator:
             parts.clock, parts.safety, parts.actions, parts.events, options.silent_write_interval, self._remember_action
         )
         self._soc_was_low: bool | None = None
+        self._plan_watch = PlanWatch()
         self._news = False
 
     @property
@@ -118,7 +132,10 @@ class MasterCoordinator:
         Raises: PermanentError: the inverter or its battery can never be controlled as configured.
         """
         self.parts.events.add("started", "info", "the coordinator has started")
-        prices = asyncio.create_task(self.parts.prices.run(), name="prices")
+        beside = [
+            asyncio.create_task(self.parts.prices.run(), name="prices"),
+            asyncio.create_task(self.parts.forecasts.run(), name="forecasts"),
+        ]
         try:
             await self._cycle_until(stop)
             self.stop_reason = self.stop_reason or "asked to stop"
@@ -126,8 +143,9 @@ class MasterCoordinator:
             self.stop_reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            prices.cancel()
-            await asyncio.gather(prices, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._shut_down()
 
     async def _cycle_until(self, stop: asyncio.Event) -> None:
@@ -157,8 +175,7 @@ class MasterCoordinator:
         self.state = SystemState.STOPPED
         try:
             self.parts.health.check()
-            if self.parts.ledger is not None:
-                self.parts.ledger.save(self.parts.store)
+            self._save_ledgers()
         except StorageError as error:
             log.error("state not saved", error=str(error))
         self._show(news=True)
@@ -191,6 +208,8 @@ class MasterCoordinator:
         parts.safety.keep()
         if is_fresh and parts.ledger is not None:
             parts.ledger.observe(snapshot, parts.prices.retail(now), forced=parts.actions.active is not None)
+        if is_fresh and parts.origin is not None:
+            parts.origin.observe(snapshot)
         await self._follow_up(snapshot, now, is_fresh=is_fresh)
         await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
         self._set_state(envelope)
@@ -208,7 +227,7 @@ class MasterCoordinator:
         if raw is None:
             return None
         in_force = InForce(command=None, since=None, source=None)
-        context = parts.decisions.context(now, self.snapshot, in_force)
+        context = self._context(now, self.snapshot, self.envelope, in_force)
         self.last_trigger = Trigger.TEST
         self._next_decision_at = parts.decisions.next_due(now)
         self.state = SystemState.MONITORING if not self.envelope.causes & STOPPING_CAUSES else SystemState.ERROR
@@ -221,7 +240,9 @@ class MasterCoordinator:
             await self._end(Trigger.LEASE_EXPIRED, "the lease expired", now)
         elif active is not None and actions.target_reached(snapshot):
             # A person's wish goes on where this charge ended: it holds what it has, or charges further.
-            wake = Trigger.PERSON if self.parts.fast_charge.request is not None else None
+            # A plan meant what follows too: the battery may have to be held.
+            after = Trigger.JUMP if self.parts.decisions.plan is not None else None
+            wake = Trigger.PERSON if self.parts.fast_charge.request is not None else after
             await self._end(wake, f"the target of {active.target_soc_pct:.0f} % is reached", now)
 
     async def _follow_up(self, snapshot: SiteSnapshot, now: datetime, *, is_fresh: bool) -> None:
@@ -258,7 +279,7 @@ class MasterCoordinator:
             return Trigger.NEW_PRICES
         if released:
             return Trigger.SAFETY_CHANGED
-        if self._soc_fell_to_emergency(snapshot):
+        if self._soc_fell_to_emergency(snapshot) or self._left_plan(snapshot, now):
             return Trigger.JUMP
         due_at = self._next_decision_at
         if due_at is not None and (now >= due_at or due_at > self.parts.decisions.next_due(now)):
@@ -272,6 +293,20 @@ class MasterCoordinator:
         was_low, self._soc_was_low = self._soc_was_low, soc_pct <= self.options.emergency_soc_pct
         return self._soc_was_low and was_low is False
 
+    def _left_plan(self, snapshot: SiteSnapshot, now: datetime) -> bool:
+        reason = self._plan_watch.why_left(snapshot, now)
+        if reason is not None:
+            log.info("reality has left the plan", reason=reason)
+        return reason is not None
+
+    def _context(
+        self, now: datetime, snapshot: SiteSnapshot, envelope: SafetyEnvelope, in_force: InForce
+    ) -> DecisionContext:
+        """Return all that may be known for a decision at ``now``."""
+        origin = self._stored_origin()
+        outlook = self.parts.outlook.build(now, snapshot, envelope, origin)
+        return replace(self.parts.decisions.context(now, snapshot, in_force), origin=origin, outlook=outlook)
+
     async def _decide_where_due(
         self, trigger: Trigger | None, snapshot: SiteSnapshot, envelope: SafetyEnvelope, now: datetime
     ) -> None:
@@ -280,14 +315,17 @@ class MasterCoordinator:
         parts, actions = self.parts, self.parts.actions
         self._next_decision_at = parts.decisions.next_due(now)
         in_force = InForce(command=actions.active, since=actions.active_since, source=self._source)
-        context = parts.decisions.context(now, snapshot, in_force)
+        context = self._context(now, snapshot, envelope, in_force)
         decision = parts.decisions.decide(context, envelope)
+        self._plan_watch.follow(parts.decisions.plan, now)
         action = None
         if self._source != SAFETY_SOURCE:
             action = await self._act(decision.command, decision.source, now)
         parts.store.add_cycle(
             CycleRecord(at=now, trigger=trigger, context=context, envelope=envelope, decision=decision, action=action)
         )
+        if parts.shadows is not None:
+            parts.shadows.decide(context)
         self.last_trigger = trigger
         self._news = True
         log.info(
@@ -298,10 +336,20 @@ class MasterCoordinator:
             reason=decision.reason,
         )
 
+    def _stored_origin(self) -> StoredOrigin | None:
+        """Return where the stored energy came from, or None where the owner lets any of it be sold."""
+        if not self.options.no_grid_energy_into_export:
+            return None
+        tracker = self.parts.origin
+        if tracker is None or tracker.ledger is None:
+            return StoredOrigin(pv_wh=None, grid_wh=None, capacity_wh=0.0 if tracker is None else tracker.capacity_wh)
+        ledger = tracker.ledger
+        return StoredOrigin(pv_wh=ledger.pv_wh, grid_wh=ledger.grid_wh, capacity_wh=tracker.capacity_wh)
+
     async def _act(self, command: Command, source: str, now: datetime) -> ActionRecord:
         actions = self.parts.actions
         paused_until = actions.forced_paused_until(now)
-        if command.mode.is_forced and paused_until is not None:
+        if command.is_forced and paused_until is not None:
             command = self_use(now, f"forced modes rest until {paused_until:%H:%M} UTC: the inverter did not obey")
         record = await actions.execute(command, WritePurpose.DECISION, now)
         self._remember_action(record)
@@ -346,6 +394,12 @@ class MasterCoordinator:
             )
         )
 
+    def _save_ledgers(self) -> None:
+        """Keep what was counted. Raises: StorageError."""
+        for ledger in (self.parts.ledger, self.parts.origin, self.parts.shadows):
+            if ledger is not None:
+                ledger.save(self.parts.store)
+
     def _check_health(self) -> None:
         elapsed_s = self.parts.clock.monotonic()
         if elapsed_s < self._next_health_s:
@@ -353,8 +407,7 @@ class MasterCoordinator:
         self._next_health_s = elapsed_s + self.options.health_interval.total_seconds()
         try:
             self.parts.health.check()
-            if self.parts.ledger is not None:
-                self.parts.ledger.save(self.parts.store)
+            self._save_ledgers()
         except StorageError as error:
             self.parts.events.add("storage", "error", f"state could not be kept: {error}")
 

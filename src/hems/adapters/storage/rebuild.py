@@ -17,7 +17,14 @@ from hems.adapters.storage.rows import Row, datetime_from_us
 PENDING_KEY = "rebuild_from"
 """State that names the damaged file while it is being read."""
 
-_WORDS = {"energy": "quarters", "prices": "prices", "events": "events", "cycles": "decisions", "samples": "readings"}
+_WORDS = {
+    "energy": "quarters",
+    "prices": "prices",
+    "events": "events",
+    "cycles": "decisions",
+    "forecasts": "forecasts",
+    "samples": "readings",
+}
 
 
 class _Tally:
@@ -88,7 +95,7 @@ class Rebuild:
     def _read_rest(self) -> Iterator[bool]:
         if self._damaged is None:
             return
-        for table in (salvage.CYCLES, salvage.SAMPLES):
+        for table in (salvage.CYCLES, salvage.FORECASTS, salvage.SAMPLES):
             for chunk in salvage.readable_rows(self._damaged, table):
                 self._insert(table, chunk, self._saved)
                 yield True

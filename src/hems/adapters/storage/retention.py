@@ -31,6 +31,7 @@ def prune(connection: sqlite3.Connection, options: StoreOptions, now: datetime) 
     jobs = (
         ("samples", "at_us", raw),
         ("cycles", "at_us", raw),
+        ("forecasts", "issued_us", raw),
         ("events", "at_us", events),
         ("energy", "start_us", quarters),
         ("prices", "start_us", quarters),

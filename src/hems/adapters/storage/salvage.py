@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hems.adapters.storage.codec import load_record
+from hems.adapters.storage.forecast_rows import FORECAST_COLUMNS, forecast_of_row
 from hems.adapters.storage.rows import (
     CYCLE_COLUMNS,
     ENERGY_COLUMNS,
@@ -24,6 +25,7 @@ from hems.adapters.storage.rows import (
 )
 from hems.adapters.storage.sqlite_schema import connect_reader
 from hems.domain.errors import StorageError
+from hems.domain.forecast import Quantity
 from hems.domain.prices import Market
 from hems.domain.record import CycleRecord
 
@@ -68,6 +70,8 @@ CYCLES = Table(name="cycles", columns=CYCLE_COLUMNS, key="id", at="at_us", check
 EVENTS = Table(name="events", columns=EVENT_COLUMNS, key="id", at="at_us", check=event_of_row, leap=1)
 SAMPLES = Table(name="samples", columns=SAMPLE_COLUMNS, key="at_us", at="at_us", check=sample_of_row)
 
+FORECASTS = Table(name="forecasts", columns=FORECAST_COLUMNS, key="issued_us", at="issued_us", check=forecast_of_row)
+
 
 def readable_rows(path: Path, table: Table) -> Iterator[list[Row]]:
     """Yield the rows of ``table`` that read and are whole, in chunks, in the order of its columns; never raises.
@@ -90,7 +94,9 @@ def readable_rows(path: Path, table: Table) -> Iterator[list[Row]]:
 
 def _ranges(table: Table) -> list[str]:
     """Return conditions under each of which the key is the table's order: prices lie by market, then by time."""
-    return [f"market = '{market.value}'" for market in Market] if table is PRICES else ["1"]
+    if table is PRICES:
+        return [f"market = '{market.value}'" for market in Market]
+    return [f"quantity = '{quantity.value}'" for quantity in Quantity] if table is FORECASTS else ["1"]
 
 
 class _Walk:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from hems.adapters.storage.codec import load_record
+from hems.adapters.storage.forecast_rows import FORECAST_COLUMNS, forecast_of_row
 from hems.adapters.storage.migration import refuse_older
 from hems.adapters.storage.rows import (
     ENERGY_COLUMNS,
@@ -28,6 +29,7 @@ from hems.adapters.storage.rows import (
 from hems.adapters.storage.sqlite_schema import DamagedDatabase, connect_reader
 from hems.adapters.storage.trouble import Trouble, trouble_of
 from hems.domain.errors import StorageError
+from hems.domain.forecast import EnergyForecast, Quantity
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
 
@@ -82,6 +84,12 @@ class StoreReader:
         sql = f"SELECT {', '.join(ENERGY_COLUMNS)} FROM energy WHERE start_us >= ? AND start_us < ? ORDER BY start_us"  # noqa: S608
         return [energy_of_row(row) for row in self._all(sql, *_span(start, end))]
 
+    def forecasts_between(self, quantity: Quantity, start: datetime, end: datetime) -> Sequence[EnergyForecast]:
+        """Return the forecasts issued in [start, end), in order."""
+        columns = ", ".join(FORECAST_COLUMNS)
+        sql = f"SELECT {columns} FROM forecasts WHERE quantity = ? AND issued_us >= ? AND issued_us < ? ORDER BY issued_us"  # noqa: S608, E501
+        return [forecast_of_row(row) for row in self._all(sql, quantity.value, *_span(start, end))]
+
     def samples_between(self, start: datetime, end: datetime) -> Iterator[SampleRecord]:
         """Yield the stored samples of [start, end), in order, without holding them all in memory."""
         columns = ", ".join(SAMPLE_COLUMNS)
@@ -124,6 +132,12 @@ class StoreReader:
         """Return the newest ``count`` decision cycles, newest first."""
         rows = self._all("SELECT record FROM cycles ORDER BY at_us DESC, id DESC LIMIT ?", count)
         return [load_record(row[0], CycleRecord) for row in rows]
+
+    def last_cycle_until(self, moment: datetime) -> CycleRecord | None:
+        """Return the newest decision cycle at or before ``moment``, or None where none is kept."""
+        sql = "SELECT record FROM cycles WHERE at_us <= ? ORDER BY at_us DESC, id DESC LIMIT 1"
+        rows = self._all(sql, us_from_datetime(moment))
+        return load_record(rows[0][0], CycleRecord) if rows else None
 
     def count_cycles(self, start: datetime, end: datetime) -> int:
         """Return how many decision cycles are kept of [start, end)."""

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from hems.adapters.storage.forecast_rows import forecast_of_row, row_of_forecast
 from hems.adapters.storage.rows import (
     datetime_from_us,
     energy_of_row,
@@ -32,6 +33,7 @@ from hems.adapters.storage.store_options import StoreOptions, StoreStats, Told
 from hems.adapters.storage.store_writer import StoreWriter, Waiting
 from hems.adapters.storage.write_queue import Kind
 from hems.domain.errors import StorageError
+from hems.domain.forecast import EnergyForecast, Quantity
 from hems.domain.prices import Market, PriceSeries
 from hems.domain.record import CycleRecord, EnergySlot, EventRecord, SampleRecord
 
@@ -43,7 +45,7 @@ NEWS_KEPT = 20
 
 
 class SqliteStore:
-    """Implements ``RecordStore`` and ``PriceArchive``.
+    """Implements ``RecordStore``, ``PriceArchive`` and ``ForecastArchive``.
 
     Raises: StorageError: the file was written by a newer version; or, without ``set_damaged_aside``, it is damaged or
         cannot be opened.
@@ -100,6 +102,10 @@ class SqliteStore:
             row = (market.value, us_from_datetime(slot.start), slot.price_per_mwh, prices.currency, published, source)
             self._writer.add(Kind.PRICE, row)
 
+    def save_forecast(self, forecast: EnergyForecast) -> None:
+        """Keep a forecast under its quantity and ``issued_at``. Raises: ValueError: a level is not a number."""
+        self._writer.add(Kind.FORECAST, row_of_forecast(forecast))
+
     def prune(self, now: datetime) -> None:
         """Let go, in the background, of what is older than its retention at ``now``, and give the space back."""
         self._writer.prune(now)
@@ -153,6 +159,14 @@ class SqliteStore:
         by_start = {slot.start: slot for slot in self.reader.energy_between(start, end)}
         by_start |= {slot.start: slot for slot in waiting if start <= slot.start < end}
         return [by_start[at] for at in sorted(by_start)]
+
+    def forecasts_between(self, quantity: Quantity, start: datetime, end: datetime) -> Sequence[EnergyForecast]:
+        """Return the forecasts accepted so far that were issued in [start, end), in order."""
+        waiting = [forecast_of_row(row) for row in self._writer.not_yet_on_disk(Kind.FORECAST)]
+        found = {made.issued_at: made for made in self.reader.forecasts_between(quantity, start, end)}
+        of_it = [made for made in waiting if made.quantity is quantity and start <= made.issued_at < end]
+        found |= {made.issued_at: made for made in of_it}
+        return [found[at] for at in sorted(found)]
 
     def load_prices(self, market: Market, start: datetime, end: datetime) -> PriceSeries:
         """Return the quarters accepted so far that start in [start, end)."""

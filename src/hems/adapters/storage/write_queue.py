@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from hems.adapters.storage.forecast_rows import FORECAST_COLUMNS
 from hems.adapters.storage.rows import (
     CYCLE_COLUMNS,
     ENERGY_COLUMNS,
@@ -28,14 +29,16 @@ class Kind(IntEnum):
     """The kinds of rows, in the order in which they are let go when memory runs out: samples first."""
 
     SAMPLE = 0
-    EVENT = 1
-    CYCLE = 2
-    ENERGY = 3
-    PRICE = 4
+    FORECAST = 1
+    EVENT = 2
+    CYCLE = 3
+    ENERGY = 4
+    PRICE = 5
 
 
 INSERT = {
     Kind.SAMPLE: insert_sql("samples", SAMPLE_COLUMNS),
+    Kind.FORECAST: insert_sql("forecasts", FORECAST_COLUMNS),
     Kind.EVENT: insert_sql("events", EVENT_COLUMNS),
     Kind.CYCLE: insert_sql("cycles", CYCLE_COLUMNS),
     Kind.ENERGY: insert_sql("energy", ENERGY_COLUMNS),
