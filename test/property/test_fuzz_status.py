@@ -26,7 +26,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A household that has run for half an hour and left its record."""
     folder = tmp_path_factory.mktemp("house")
     start = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
-    live_through(folder, start, timedelta(minutes=30), SimulatorOptions(soc_pct=50.0, pv=0.0, load=500.0))
+    still = SimulatorOptions(soc_pct=50.0, pv=0.0, load=500.0)
+    live_through(folder, start, timedelta(minutes=30), still, shadows=True)
     return folder
 
 

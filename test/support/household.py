@@ -23,7 +23,7 @@ inverter:
   communication_lost_after_seconds: {lost_s}
 decision:
   strategy: {strategy}
-  shadows: false
+  shadows: {shadows}
 battery_management:
   capacity_kwh: 10.0
 prices:
@@ -42,6 +42,7 @@ def write_configuration(
     lost_s: float = 30,
     more: str = "",
     strategy: str = "multi_factor",
+    shadows: bool = False,
 ) -> Path:
     """Write a configuration into ``folder``/config and return its path.
 
@@ -49,9 +50,8 @@ def write_configuration(
     """
     path = folder / "config" / "master_coordinator_config.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        CONFIGURATION.format(host=host, base_url=base_url, poll_s=poll_s, lost_s=lost_s, more=more, strategy=strategy)
-    )
+    told = {"strategy": strategy, "shadows": str(shadows).lower(), "more": more}
+    path.write_text(CONFIGURATION.format(host=host, base_url=base_url, poll_s=poll_s, lost_s=lost_s, **told))
     return path
 
 
@@ -85,10 +85,12 @@ def live_through(
     poll_s: float = 5,
     more: str = "",
     strategy: str = "multi_factor",
+    shadows: bool = False,
 ) -> RunOutcome:
     """Run the whole coordinator against ``house`` in virtual time, data in ``folder``/out."""
+    lost_s = max(30.0, 2 * poll_s)
     loaded: Loaded = load(
-        write_configuration(folder, poll_s=poll_s, lost_s=max(30.0, 2 * poll_s), more=more, strategy=strategy)
+        write_configuration(folder, poll_s=poll_s, lost_s=lost_s, more=more, strategy=strategy, shadows=shadows)
     )
     return simulate_days(
         SimulatedRun(

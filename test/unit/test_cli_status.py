@@ -255,6 +255,12 @@ def test_safety_that_was_not_judged_yet_is_not_called_clear() -> None:
         ("charging", MODE, "it may still charge at 1.6 kW. End it with `hems restore`."),
         ("stopped", MODE, "it may still charge at 1.6 kW. End it with `hems restore`."),
         ("optimizing", {**MODE, "mode": "hold", "power_w": None}, "it may still hold the battery. End it"),
+        ("optimizing", {**SELF_USE, "export_limit_w": 0.0}, "it may still feed in no more than 0.0 kW. End it with"),
+        (
+            "charging",
+            {**MODE, "export_limit_w": 500.0},
+            "it may still charge at 1.6 kW and feed in no more than 0.5 kW. End it",
+        ),
         ("stopped", {**SELF_USE, "certain": False}, "what it does now is not known. End it with `hems restore`."),
         ("monitoring", SELF_USE, "it was in self-use when last seen. Make sure with `hems restore`."),
     ],
@@ -265,6 +271,14 @@ def test_an_end_that_did_not_give_the_inverter_back_is_warned_of(
     warning = warning_of(document(state=state, mode=mode))
     assert warning is not None
     assert warning.startswith(f"It ended without giving the inverter back: {expected}")
+
+
+def test_a_limit_on_export_and_the_origin_of_what_is_stored_are_shown() -> None:
+    limited = document(mode={**SELF_USE, "export_limit_w": 500.0}, origin={"pv_wh": 3140.0, "grid_wh": 1260.0})
+    assert "self use, export at most 0.5 kW" in drawn(status_view(limited, WARSAW))
+    details = drawn(status_details(limited, WARSAW))
+    assert "3.1 kWh from the sun · 1.3 kWh from the grid or unknown" in details
+    assert "from the sun" not in drawn(status_details(document(origin=None), WARSAW))
 
 
 def test_every_mode_has_words_for_what_an_inverter_goes_on_doing() -> None:

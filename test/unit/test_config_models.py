@@ -33,7 +33,7 @@ def refusals(more: str) -> list[str]:
         ("coordinator.charging_thresholds.stop_charging_score", 30),
         ("coordinator.charging_thresholds.continue_charging_min", 30),
         ("coordinator.charging_thresholds.continue_charging_max", 70),
-        ("coordinator.strategy", "multi_factor"),
+        ("decision.strategy", "optimal"),
         ("charging.max_power", 5000),
         ("charging.safety_voltage_min", "auto"),
         ("charging.emergency_soc", 20),

@@ -1,0 +1,1 @@
+"""Forecast sources: one file each, entered in the registry under its name."""

@@ -1,0 +1,219 @@
+"""What the sun will give: a source's expectation corrected by what was measured, and a nowcast on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import NormalDist
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from hems.domain.forecast import QUANTILE_LEVELS, EnergyForecast, Quantity, SourceForecast
+from hems.domain.pv_plant import Place, PvPlant
+from hems.domain.time_grid import floor_to_grid
+from hems.forecasting.history import FloatArray, QuarterHistory
+from hems.forecasting.pv_envelope import ClearSky, envelope_factors
+from hems.forecasting.pv_fit import Past, PvFit, fit_past
+from hems.forecasting.pv_memory import EARLY, MTU_S, QUARTERS_PER_DAY, SourceMemory, quarter_index
+from hems.forecasting.pv_table import at_levels, conditional_scores, running_state
+
+_LEVEL_Z = np.array([NormalDist().inv_cdf(level) for level in QUANTILE_LEVELS])
+_STATE_QUARTERS = QUARTERS_PER_DAY
+"""How far back the present state is looked for: over a night."""
+_FEW_DAYS = 7
+_REFIT_OF_NEW = timedelta(hours=1)
+"""While few days are known, each hour teaches much, and learning is quick."""
+_UNSEEN_SHARE = 0.55
+"""Without a past, the best that a source expects is taken for a middling day: nothing says that it is a clear one."""
+_SEEN_EXCESS = 1.1
+_SURE_OF_THE_MOST_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PvOptions:
+    """What is known of the panels, and how long a source is believed."""
+
+    place: Place | None = None
+    latitude_deg: float | None = None
+    """A rough one, where the place is not known: the seasons follow it."""
+    plant: PvPlant | None = None
+    window: timedelta = timedelta(days=56)
+    """The past that is learnt from. Measured: 28 and 42 days are worse."""
+    half_life: timedelta = timedelta(days=20)
+    refit_every: timedelta = timedelta(days=1)
+    stale_after: timedelta = timedelta(hours=12)
+    """A source this old is mixed with what recent days say, the more the older it is."""
+    distrusted_after: timedelta = timedelta(hours=24)
+    """A source this old is not used."""
+
+
+class PvForecaster:
+    """Forecasts the panels of one house; remembers what its source said, to learn how far that was off.
+
+    Nothing that was not known at ``now`` enters: of the history only quarters that had ended, of the memory only what
+    was said before the quarter in question began.
+    """
+
+    def __init__(self, options: PvOptions, memory: SourceMemory | None = None) -> None:
+        self._options = options
+        self._sky = ClearSky(options.place, options.plant, options.latitude_deg)
+        self.memory = memory or SourceMemory()
+        """Survives a restart through ``state`` and ``of_state``."""
+        self._remembered: SourceForecast | None = None
+        self._fit: PvFit | None = None
+        self._fitted_with: SourceMemory | None = None
+
+    def remember(self, said: SourceForecast) -> None:
+        """Keep what a source said, to be compared with what comes; ``forecast`` does so by itself."""
+        if said is not self._remembered:
+            self.memory.remember(said)
+            self._remembered = said
+
+    def forecast(
+        self,
+        history: QuarterHistory,
+        now: datetime,
+        count: int,
+        zone: ZoneInfo,
+        *,
+        source: SourceForecast | None,
+        live_pv_w: float | None = None,
+    ) -> EnergyForecast | None:
+        """Return the power of ``count`` quarters from that of ``now`` on, or None where nothing is known.
+
+        Args:
+            history: measured quarters; those that end after ``now`` are not looked at.
+            zone: of the house; the sun does not ask for it, the notes do.
+            source: what a source outside the house said last, None without one or where it failed.
+            live_pv_w: measured power at ``now`` [W], None where unknown or held back by a limit.
+        """
+        known = history.until(now)
+        start = floor_to_grid(now)
+        first = quarter_index(start)
+        if source is not None and source.received_at <= now:
+            self.remember(source)
+        else:
+            source = None
+        fit = self._fitted(known, now)
+        said, trust, notes = self._expectation(source, first, count, now, zone)
+        if fit.factors is None and not np.isfinite(said).any():
+            return None
+        envelope_w = self._envelope(fit, said, first, count)
+        state, state_index = self._state(fit, known, first, live_pv_w)
+        lag = np.maximum(1.0, first + np.arange(count) - state_index)
+        received = now if source is None else source.received_at
+        lead_s = (first + np.arange(count, dtype=np.float64)) * MTU_S - received.timestamp()
+        z = conditional_scores(state, lag, fit.lasting, _LEVEL_Z)
+        levels_w = at_levels(self._curves(fit, said, trust, envelope_w, first, lead_s), z) * envelope_w[:, np.newaxis]
+        levels_w = self._within_the_possible(levels_w, fit, first)
+        if fit.known_quarters < _FEW_DAYS * QUARTERS_PER_DAY:
+            notes.append(f"measured for {fit.known_quarters / QUARTERS_PER_DAY:.1f} days only")
+        used = source is not None and trust > 0.0
+        return EnergyForecast(
+            quantity=Quantity.PV,
+            source=source.source if used and source is not None else self._own_name(),
+            issued_at=now,
+            known_at=source.received_at if used and source is not None else min(now, known.end),
+            start=start,
+            levels_w=tuple(tuple(level.tolist()) for level in np.maximum.accumulate(levels_w.T, axis=0)),
+            notes=tuple(notes),
+        )
+
+    def _own_name(self) -> str:
+        return "clear_sky_and_recent_days" if self._sky.knows_the_sun else "recent_days"
+
+    def _fitted(self, known: QuarterHistory, now: datetime) -> PvFit:
+        """Return what the past taught up to the last time it was looked at whole."""
+        is_new = np.isfinite(known.pv_w).sum() < _FEW_DAYS * QUARTERS_PER_DAY
+        every = min(_REFIT_OF_NEW, self._options.refit_every) if is_new else self._options.refit_every
+        past = Past.of(known, floor_to_grid(now, every), self._options.window)
+        if self._fit is None or self._fitted_with is not self.memory or not self._fit.past.same_as(past):
+            self._fit = fit_past(past, self._sky, self.memory, self._options.half_life)
+            self._fitted_with = self.memory
+        return self._fit
+
+    def _expectation(
+        self, source: SourceForecast | None, first: int, count: int, now: datetime, zone: ZoneInfo
+    ) -> tuple[FloatArray, float, list[str]]:
+        """Return what the source says of each quarter (NaN: nothing), how far it is believed (0-1), and notes."""
+        nothing = np.full(count, np.nan)
+        if source is None:
+            return nothing, 0.0, []
+        age = now - source.received_at
+        received = f"{source.received_at.astimezone(zone):%Y-%m-%d %H:%M}"
+        if age >= self._options.distrusted_after:
+            return nothing, 0.0, [f"{source.source} of {received} is too old and not used"]
+        said = np.array(source.pv_w, dtype=np.float64)
+        offset = first - quarter_index(source.start)
+        low, high = max(0, offset), min(len(said), offset + count)
+        if high > low:
+            nothing[low - offset : high - offset] = np.maximum(0.0, said[low:high])
+        if not np.isfinite(nothing).any():
+            return nothing, 0.0, [f"{source.source} of {received} says nothing of the time ahead"]
+        if age <= self._options.stale_after:
+            return nothing, 1.0, []
+        span = self._options.distrusted_after - self._options.stale_after
+        return nothing, (self._options.distrusted_after - age) / span, [f"{source.source} of {received} is stale"]
+
+    def _envelope(self, fit: PvFit, said: FloatArray, first: int, count: int) -> FloatArray:
+        """Return the most that each quarter could give [W]; without a past, by what the source says."""
+        clear = self._sky.power_w(first, count)
+        factors = fit.factors
+        if factors is None:
+            if self._options.plant is not None and self._sky.knows_the_sun:
+                return clear
+            factors = envelope_factors(first, said, clear)
+            if factors is None or not self._sky.knows_the_sun:
+                return np.full(count, float(np.nanmax(said, initial=0.0)) / _UNSEEN_SHARE)
+            factors = factors / _UNSEEN_SHARE
+        return clear * factors[(first + np.arange(count)) % QUARTERS_PER_DAY]
+
+    def _curves(
+        self, fit: PvFit, said: FloatArray, trust: float, envelope_w: FloatArray, first: int, lead_s: FloatArray
+    ) -> FloatArray:
+        """Return each quarter's curve in shares of the envelope, shape (count, levels)."""
+        count = len(said)
+        quarter = (first + np.arange(count)) % QUARTERS_PER_DAY
+        own = fit.without.curves_at(quarter, np.zeros(count))
+        if trust <= 0.0:
+            return own
+        known = np.isfinite(said)
+        share = np.where(known, said, 0.0) / np.maximum(envelope_w, 1e-9)
+        given = np.empty_like(own)
+        late = lead_s < EARLY.total_seconds()
+        for table, mask in ((fit.last, late), (fit.early, ~late)):
+            given[mask] = table.curves_at(quarter[mask], share[mask])
+        return np.where(known[:, np.newaxis], trust * given + (1.0 - trust) * own, own)
+
+    def _state(
+        self, fit: PvFit, known: QuarterHistory, first: int, live_pv_w: float | None
+    ) -> tuple[float | None, int]:
+        """Return how the last measured quarters lay against what was expected, and the number of the last of them."""
+        count = min(_STATE_QUARTERS, len(known))
+        start = quarter_index(known.end) - count
+        measured = np.where(known.pv_curtailed, np.nan, known.pv_w)[len(known) - count :]
+        gap = first - (start + count)
+        if gap > _STATE_QUARTERS:
+            measured, start = np.full(0, np.nan), first
+        else:
+            measured = np.concatenate([measured, np.full(gap, np.nan)])
+        if live_pv_w is not None and np.isfinite(live_pv_w):
+            measured = np.append(measured, max(0.0, live_pv_w))
+        score = fit.scores_of(start, measured, self._sky, self.memory)
+        lasting = running_state(score)
+        found = np.flatnonzero(np.isfinite(lasting))
+        if len(found) == 0:
+            return None, first
+        return float(lasting[found[-1]]), min(first - 1, start + int(found[-1]))
+
+    def _within_the_possible(self, levels_w: FloatArray, fit: PvFit, first: int) -> FloatArray:
+        """Return the levels without what the night, the inverter or the panels forbid."""
+        most = np.inf
+        plant = self._options.plant
+        if plant is not None:
+            most = plant.peak_w if plant.inverter_max_w is None else plant.inverter_max_w
+        if fit.seen_max_w is not None and fit.known_quarters >= _SURE_OF_THE_MOST_DAYS * QUARTERS_PER_DAY:
+            most = min(most, _SEEN_EXCESS * fit.seen_max_w)
+        dark = self._sky.power_w(first, len(levels_w)) <= 0.0
+        return np.where(dark[:, np.newaxis], 0.0, np.clip(levels_w, 0.0, most))
