@@ -125,7 +125,10 @@ class Plan:
     choices: tuple[Choice, ...]
     reasoning: Reasoning
     gap: float
-    """Certificate: no plan for the expected load and PV is cheaper than the planned powers by more [currency]."""
+    """Certificate: no plan for the expected load and PV is cheaper than the best powers found by more [currency].
+
+    The bound knows no rule on the origin of sold energy and no cap on cycles, so where these bind it is wide.
+    """
     method: str
     """``convex`` where the convex programme solved it, ``grid`` where prices needed the grid programme."""
     remarks: tuple[str, ...] = ()

@@ -17,13 +17,16 @@ from hems.planning import kernel, kernel_modes
 from hems.planning.kernel_modes import ANY_ORIGIN
 from hems.planning.problem import PlanningOptions, Problem, build_problem
 from hems.planning.reasoning import KERNEL_MODE, reasoning_of
-from hems.planning.restrictions import origin_locks, wear_for_cycles
+from hems.planning.restrictions import days_of, discharge_left, origin_locks, wear_for_cycles
 from hems.planning.solver import Solver, ValueFunction
 
 LEAST_POWER_W = 100.0
 """Less no inverter regulates."""
 
 POWER_STEP_W = 100.0
+
+LEAST_GAP = 1e-6
+"""A certificate below this [money] is rounding."""
 
 SUN_W = 20.0
 """Above this the PV counts as giving something to curtail."""
@@ -109,15 +112,19 @@ class GridFlowOptimizer:
         candidates = candidates_of(outlook.home, self.options.power_levels)
         wear = wear_for_cycles(self._solver, problem)
         free = self._solver.exact(problem, problem.expected_load, problem.expected_pv, None, wear)
-        gap = free.gap
+        bound = free.cost - free.gap
         idle = self._idle_cost(problem)
         lock = origin_locks(self._solver, problem, free, wear)
+        lawful = self._solver.exact(problem, problem.expected_load, problem.expected_pv, lock, wear)
         problem = replace(problem, wear=wear)
         method = "convex"
-        if gap > self.options.gap_share_max * max(idle - free.cost, 0.0) and gap > 1e-6:
-            values, gap, method = self._by_grid(problem, lock, free.cost - gap)
+        if lawful.gap > max(self.options.gap_share_max * (idle - lawful.cost), LEAST_GAP):
+            values, gap, method = self._by_grid(problem, lock, bound)
         else:
+            gap = max(lawful.cost - bound, 0.0)
             values = self._solver.over_scenarios(problem, self.options.most_pieces, lock)
+        if discharge_left(problem)[0] <= 0.0:  # the day has had its cycles
+            candidates = tuple(c for c in candidates if c.mode in (Mode.HOLD, Mode.CHARGE))
         here = index_of(candidates, present)
         costs = self._costs_now(problem, values, candidates)
         chosen = _cheapest(costs, here, self.options.change_price)
@@ -148,12 +155,13 @@ class GridFlowOptimizer:
             np.asarray(problem.hours), np.asarray(problem.wear), np.asarray(problem.low), np.asarray(problem.high),
             problem.stored, problem.limits, problem.cut, np.asarray(lock, dtype=np.int64), problem.end_value,
         )  # fmt: skip
-        values = ValueFunction(
-            value=found.value,
-            length=found.length,
-            first=found.first,
-            count=found.count,
-            bottom=self._solver.row(problem.low),
+        solver = self._solver
+        values = ValueFunction(  # the plain kernel walks lists far faster than arrays
+            value=solver.row(found.value.tolist()),
+            length=solver.row(found.length.tolist()),
+            first=solver.whole(found.first.tolist()),
+            count=solver.whole(found.count.tolist()),
+            bottom=solver.row(problem.low),
         )
         return values, max(found.cost - bound, 0.0), "grid"
 
@@ -184,12 +192,15 @@ class GridFlowOptimizer:
         """Return every slot in its cheapest mode, lived through with the expected load and PV."""
         solver, slots = self._solver, len(problem)
         now = candidates[chosen]
+        day_left = solver.row(discharge_left(problem))
+        day_of = solver.whole([number for number, day in enumerate(days_of(problem)) for _ in day])
         power = kernel_modes.mode_power(
             now.code, now.power_kw, problem.expected_load[0], problem.expected_pv[0], problem.stored,
             problem.hours[0], problem.limits, problem.store, problem.exportable,
         )  # fmt: skip
         change = power * problem.hours[0] * (problem.limits[2] if power > 0.0 else 1.0 / problem.limits[3])
         stored = min(max(problem.stored + change, 0.0), problem.store[0])
+        day_left[0] -= max(-power, 0.0) * problem.hours[0]
         mode_at = solver.whole([chosen] * slots)
         battery, level = solver.floats(slots), solver.floats(slots + 1)
         battery[0], level[0] = power, problem.stored
@@ -200,7 +211,7 @@ class GridFlowOptimizer:
             solver.row(problem.buy), solver.row(problem.sell), solver.row(problem.hours), solver.row(problem.wear),
             stored, problem.limits, problem.store, _exportable_after(problem, power), problem.cut,
             values.value, values.length, values.first, values.count, values.bottom,
-            chosen, self.options.change_price, 1, mode_at, battery, level,
+            chosen, self.options.change_price, day_of, day_left, 1, mode_at, battery, level,
         )  # fmt: skip
         return tuple(
             _planned_slot(problem, values, candidates[mode_at[t]], t, float(battery[t]), level, outlook)

@@ -1,4 +1,4 @@
-"""Plans on a grid of stored energy, for prices at which a slot's cost is not convex; where the kernel's gap is too wide.
+"""Plans on a grid of stored energy, where a slot's cost is not convex and the kernel's gap too wide.
 
 Backward: V_t on equidistant levels between the bottom and the top of the tube, linear between them, from the very cost
 of a slot (`kernel.grid_cost`, with its kinks, wear, locks and limits). From a level the battery may go to any level and

@@ -446,13 +446,19 @@ def _mean_of(
 
 
 def _compact(value: Row, length: Row, owner: Row, begin: int, pieces: int, into: int, most_pieces: int) -> int:
-    """Write at most ``most_pieces`` pieces of the same total worth from ``into`` on; near slopes are joined first."""
-    tolerance = 0.0005
+    """Write at most ``most_pieces`` pieces of the same total worth from ``into`` on.
+
+    Neighbours are joined where that changes the worth of what is stored nowhere by more than a tolerance [money], the
+    first that suffices. (A tolerance of slopes instead was found six times less true where a fuse bounds the import.)
+    """
+    tolerance = 0.0001
     while True:
         write = into
         for i in range(begin, begin + pieces):
-            if write > into and value[write - 1] - value[i] <= tolerance:
-                grown = length[write - 1] + length[i]
+            grown = length[i]
+            if write > into:
+                grown += length[write - 1]
+            if write > into and (value[write - 1] - value[i]) * length[write - 1] * length[i] <= tolerance * grown:
                 value[write - 1] = (value[write - 1] * length[write - 1] + value[i] * length[i]) / grown
                 length[write - 1] = grown
             elif write - into < most_pieces:
@@ -461,7 +467,7 @@ def _compact(value: Row, length: Row, owner: Row, begin: int, pieces: int, into:
             else:
                 write += 1
                 break
-        if write - into <= most_pieces or not tolerance < ABOVE_FUSE * 4.0:
+        if write - into <= most_pieces or not tolerance < 1e12:
             return min(write - into, most_pieces)
         tolerance *= 2.0
 

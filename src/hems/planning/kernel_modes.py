@@ -175,6 +175,8 @@ def plan_modes(
     bottom: Row,
     present: int,
     change_price: float,
+    day_of: Row,
+    day_left: Row,
     begin: int,
     mode_at: Row,
     battery: Row,
@@ -185,13 +187,17 @@ def plan_modes(
     ``modes[i]``, ``powers[i]``: the candidates; ``present``: the one in force, or -1. A change costs ``change_price``,
     so ties go to the present one. Writes the candidate's index ``mode_at[t]``, the battery's power ``battery[t]``
     [kW, + charges] and the stored energy ``level[t]`` at the start of each slot and at the end [kWh], shape (T+1,).
-    ``stored`` and ``exportable`` are those at the start of slot ``begin``.
+    ``stored`` and ``exportable`` are those at the start of slot ``begin``. ``day_left[day_of[t]]`` is what the battery
+    may still give on that day [kWh]; where nothing is left only modes that take nothing out are chosen.
     """
     slots = len(hours)
     level[begin] = stored
     for t in range(begin, slots):
         chosen, least = 0, math.inf
+        spent = day_left[day_of[t]] <= 0.0
         for i in range(len(modes)):
+            if spent and modes[i] != HOLD and modes[i] != CHARGE:
+                continue
             cost = mode_cost(
                 modes[i], powers[i], load, pv, t, buy[t], sell[t], hours[t], wear[t], stored, limits, store, exportable,
                 cut, value, length, first[t + 1], count[t + 1], bottom[t + 1],
@@ -206,6 +212,7 @@ def plan_modes(
         change = net_power * limits[2] * hours[t] if net_power > 0.0 else net_power * hours[t] / limits[3]
         surplus = max(expected_pv[t] - expected_load[t], 0.0)
         stored = min(max(stored + change, 0.0), store[0])
+        day_left[day_of[t]] -= max(-net_power, 0.0) * hours[t]
         if exportable < ANY_ORIGIN:
             if net_power > 0.0:
                 exportable += min(net_power, surplus) * limits[2] * hours[t]

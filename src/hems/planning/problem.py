@@ -39,7 +39,7 @@ class PlanningOptions:
     power_levels: int = 4
     """Into how many steps the charge and the discharge power are divided."""
     most_pieces: int = 48
-    gap_share_max: float = 0.005
+    gap_share_max: float = 0.002
     """A certificate above this share of the saving calls for the grid programme."""
     recharge_within: timedelta = timedelta(hours=2)
     """A battery below its reserve is back there, at the cheapest moment, within this."""

@@ -80,7 +80,7 @@ def reasoning_of(
         grid_w=first.grid_w,
         agreement=agreement,
         regret=regret,
-        inputs=_inputs(outlook, problem),
+        inputs=_inputs(outlook),
         currency=outlook.currency,
     )
 
@@ -164,8 +164,8 @@ def _until(slots: Sequence[PlannedSlot]) -> datetime:
     return end
 
 
-def _inputs(outlook: Outlook, problem: Problem) -> tuple[InputNote, ...]:
-    notes = [InputNote(name="soc", source="inverter", known_at=problem.at)]
+def _inputs(outlook: Outlook) -> tuple[InputNote, ...]:
+    notes = [InputNote(name="soc", source="inverter", known_at=None)]
     notes.append(InputNote(name="prices", source="market", known_at=None, until=outlook.published_until))
     notes.extend(
         InputNote(

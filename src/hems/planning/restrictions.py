@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from hems.domain.command import Mode
 from hems.domain.units import kwh_from_wh
 from hems.planning.kernel import FREE, NO_BATTERY_EXPORT, NO_GRID_CHARGE
 from hems.planning.kernel_modes import ANY_ORIGIN
@@ -25,6 +26,9 @@ DEAREST_WEAR = 5.0
 """Added wear [money/kWh] at which no price makes a battery move."""
 
 HALVINGS = 8
+
+NO_CAP = 1e9
+"""What a day may take out of a battery without a cap [kWh]."""
 
 
 def origin_locks(solver: Solver, problem: Problem, free: ExactPlan, wear: Sequence[float]) -> list[int]:
@@ -86,15 +90,14 @@ def _unlawful_slots(problem: Problem, change: Sequence[float]) -> list[int]:
 def wear_for_cycles(solver: Solver, problem: Problem) -> list[float]:
     """Return the wear per slot [money/kWh], raised on days whose plan would exceed the cap of cycles.
 
-    The added wear is what a kWh of cycling is worth beyond the cap: found by halving, day by day.
+    The added wear is what a kWh of cycling is worth at the cap: found by halving, day by day. Swings of equal worth
+    cannot be told apart by it, so the cap itself is kept by ``discharge_left``.
     """
     wear = list(problem.wear)
-    cap = problem.home.cycles_per_day_max
-    if cap is None:
+    if problem.home.cycles_per_day_max is None:
         return wear
-    capacity = kwh_from_wh(problem.home.capacity_wh)
-    left = max(cap * capacity - kwh_from_wh(problem.home.discharged_today_wh), 0.0)
-    for day in _days(problem):
+    # The last day first: what a later day's cap makes of stored energy is what the earlier one has to know.
+    for day, left in reversed(list(zip(days_of(problem), discharge_left(problem), strict=True))):
         if _discharged(solver, problem, wear, day) > left:
             least, most = 0.0, DEAREST_WEAR
             for _ in range(HALVINGS):
@@ -104,9 +107,18 @@ def wear_for_cycles(solver: Solver, problem: Problem) -> list[float]:
                     least = added
                 else:
                     most = added
-            wear = [w + most if t in day else w for t, w in enumerate(wear)]
-        left = cap * capacity
+            wear = [w + least if t in day else w for t, w in enumerate(wear)]
     return wear
+
+
+def discharge_left(problem: Problem) -> list[float]:
+    """Return what each local day of the horizon may still take out of the battery [kWh, delivered]."""
+    cap = problem.home.cycles_per_day_max
+    days = len(days_of(problem))
+    if cap is None or Mode.HOLD not in problem.home.modes:  # without a hold nothing can keep it from the house
+        return [NO_CAP] * days
+    whole = cap * kwh_from_wh(problem.home.capacity_wh)
+    return [max(whole - kwh_from_wh(problem.home.discharged_today_wh), 0.0), *[whole] * (days - 1)]
 
 
 def _discharged(solver: Solver, problem: Problem, wear: Sequence[float], day: range) -> float:
@@ -115,7 +127,7 @@ def _discharged(solver: Solver, problem: Problem, wear: Sequence[float], day: ra
     return sum(-change[t] * problem.limits[3] for t in day if change[t] < 0.0)
 
 
-def _days(problem: Problem) -> list[range]:
+def days_of(problem: Problem) -> list[range]:
     """Return the slots of each local day of the horizon."""
     edges = [0]
     ends: Sequence[datetime] = problem.day_ends

@@ -45,6 +45,7 @@ class Solver:
     def __init__(self, kernel: Kernel = PLAIN) -> None:
         self.kernel = kernel
         self._room = 0
+        self._allocated = 0
         self._slots = -1
         self._slope, self._size = self.floats(16), self.floats(16)
 
@@ -143,8 +144,8 @@ class Solver:
         """Make room, and put the worth of what is left at the end where the kernel begins."""
         slots = len(problem)
         room = max(self._room, PIECES_PER_SLOT * slots + 600)
-        if room != self._room or slots != self._slots:
-            self._room, self._slots = room, slots
+        if room != self._allocated or slots != self._slots:
+            self._room, self._allocated, self._slots = room, room, slots
             self._value, self._length = self.floats(room), self.floats(room)
             self._owner = self.whole([0] * room)
             self._first, self._count = self.whole([0] * (slots + 1)), self.whole([0] * (slots + 1))
