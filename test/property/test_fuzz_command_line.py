@@ -89,6 +89,7 @@ def test_moments(config: Path, moment: str) -> None:
     answer("fast-charge", "--to", "90", "--by", moment, "--config", str(config), folder=folder)
     answer("export", "--from", moment, "--config", str(config), folder=folder)
     answer("export", "--to", moment, "--config", str(config), folder=folder)
+    answer("why", "--at", moment, "--config", str(config), folder=folder)
     answer(
         "simulate", "--start", moment, "--host", "203.0.113.1", folder=folder
     )  # an address no machine has: never serves

@@ -171,7 +171,9 @@ def test_a_plan_of_one_mode_is_lived_as_it_is_planned(
         [one.import_per_kwh for one in day], [one.export_per_kwh for one in day], [one.hours for one in day],
         [home.wear_per_kwh] * count, stored / 1000.0, limits_of(home),
         store_of(home, 100.0 * stored / home.capacity_wh), exportable, kernel.CUT_NOTHING,
-        [0.0], [1e9], [0] * (count + 1), [0] * (count + 1), [0.0] * (count + 1), 0, 0.0, 0, [0] * count, battery, level,
+        [0.0], [1e9], [0] * (count + 1), [0] * (count + 1), [0.0] * (count + 1),
+        present=0, change_price=0.0, day_of=[0] * count, day_left=[math.inf], begin=0, mode_at=[0] * count,
+        battery=battery, level=level,
     )  # fmt: skip
     for t, one in enumerate(day):
         lived = live_through(home, stored, command(mode, power_w), one)

@@ -13,8 +13,8 @@ from hems.adapters.forecasts.registry import create_forecast_source
 from hems.composition.forecast import (
     forecast_source_name,
     forecast_source_of,
-    latitude_of_zone,
     place_of,
+    place_of_zone,
     plant_of,
     pv_options_of,
 )
@@ -107,10 +107,20 @@ def test_without_a_place_the_zone_gives_the_seasons() -> None:
     assert known.latitude_deg is None
 
 
-@pytest.mark.parametrize(("zone", "latitude"), [("Australia/Sydney", -33.867), ("UTC", None), ("Nowhere/Land", None)])
-def test_a_zone_has_its_city(zone: str, latitude: float | None) -> None:
-    found = latitude_of_zone(zone)
-    assert found == (None if latitude is None else pytest.approx(latitude, abs=0.01))
+@pytest.mark.parametrize(
+    ("zone", "place"),
+    [
+        ("Australia/Sydney", (-33.867, 151.217)),
+        ("Europe/Warsaw", (52.25, 21.0)),
+        ("America/New_York", (40.714, -74.006)),
+        ("UTC", None),
+        ("Nowhere/Land", None),
+    ],
+)
+def test_a_zone_has_its_city(zone: str, place: tuple[float, float] | None) -> None:
+    found = place_of_zone(zone)
+    told = None if found is None else (found.latitude_deg, found.longitude_deg)
+    assert told == (None if place is None else pytest.approx(place, abs=0.02))
 
 
 def test_a_relative_file_lies_beside_the_folder_config(tmp_path: Path) -> None:

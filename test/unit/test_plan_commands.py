@@ -90,6 +90,13 @@ def test_the_table_tells_modes_energy_and_money(run: Run) -> None:
     assert len(max(run("plan", width=80).output.splitlines(), key=len)) <= 80
 
 
+def test_a_plan_of_yesterday_is_not_shown_as_the_present_one(run: Run) -> None:
+    then = NOON - timedelta(hours=20)
+    old = planned_cycle(context(outlook(then), at=then))
+    assert "This is not the present: no newer decision is stored" in run("plan", records=(old,)).output
+    assert "This is not the present" not in run("plan", records=(planned(),)).output
+
+
 def test_what_was_decided_otherwise_is_said(run: Run) -> None:
     command = Command(mode=Mode.HOLD, expires_at=NOON + timedelta(minutes=16))
     answer = run("plan", records=(planned_cycle(context(outlook()), command=command, source="fast_charge"),))
@@ -214,6 +221,7 @@ def test_why_finds_the_decision_of_a_time(run: Run) -> None:
     assert run("why", "--at", "2026-11-16T11:00").output.startswith("2026-11-16 11:00")
     assert run("why", "--at", "2026-11-16T10:30Z").output.startswith("2026-11-16 11:00")
     assert run("why").output.startswith("2026-11-16 13:00")
+    assert run("why", "--at", "9:30").output.startswith("2026-11-15 07:00")
     assert run("why", "--at", "2026-11-15").output.startswith("2026-11-15 07:00")
     yesterday = run("why", "--at", "23:00").output
     assert yesterday.startswith("2026-11-15 07:00")
@@ -224,7 +232,9 @@ def test_why_finds_the_decision_of_a_time(run: Run) -> None:
     assert "No decision is kept from 2026-11-01" in early.output
 
 
-@pytest.mark.parametrize("text", ["noon", "25:00", "2026-13-01", "2026-11-16T14:00", "9999-12-31", "0001-01-01T00:00"])
+@pytest.mark.parametrize(
+    "text", ["noon", "25:00", "2026-13-01", "2026-11-16T14:00", "9999-12-31", "0001-01-01T00:00", "20261101", "1345"]
+)
 def test_a_time_that_is_none_or_to_come_is_refused(run: Run, text: str) -> None:
     answer = run("why", "--at", text, records=(planned(),))
     assert answer.exit_code == ExitCode.USAGE

@@ -17,11 +17,15 @@ from hems.cli import (
     doctor,
     export,
     fast_charge,
+    forecast,
+    plan,
     prices,
     restore,
     score,
     simulate,
     status,
+    tariffs,
+    why,
 )
 from hems.cli.exit_codes import ExitCode, exit_code_of
 from hems.cli.terminal import any_terminal
@@ -38,8 +42,12 @@ app = typer.Typer(
 for part in (
     coordinator,
     status,
+    plan,
+    why,
     score,
     prices,
+    tariffs,
+    forecast,
     fast_charge,
     restore,
     discover,

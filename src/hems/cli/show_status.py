@@ -92,9 +92,12 @@ def warning_of(document: dict[str, Any]) -> str | None:
     mode = document.get("mode")
     if mode is None or document.get("schema") != SCHEMA_SHOWN or document.get("restored_at"):
         return None
-    if mode["mode"] != "self_use":
+    limit_w = mode.get("export_limit_w")  # a document of an older version has none
+    if mode["mode"] != "self_use" or limit_w is not None:
         power = f" at {mode['power_w'] / 1000:.1f} kW" if mode["power_w"] is not None else ""
-        doing = f"it may still {MAY_STILL[mode['mode']]}{power}. End it with `hems restore`."
+        still = [f"{MAY_STILL[mode['mode']]}{power}"] if mode["mode"] != "self_use" else []
+        still += [f"feed in no more than {limit_w / 1000:.1f} kW"] if limit_w is not None else []
+        doing = f"it may still {' and '.join(still)}. End it with `hems restore`."
     elif not mode["certain"]:
         doing = "what it does now is not known. End it with `hems restore`."
     elif document["state"] != "stopped":

@@ -11,19 +11,23 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hems.domain.units import kwh_from_wh
+
 Json = dict[str, Any]
 
 WIDTH = 119
 HISTORY_SHOWN = 8
 UNKNOWN = "unknown"
+_ORIGINS = (("pv_wh", "from the sun"), ("grid_wh", "from the grid or unknown"))
 
 
 def status_details(document: Json, zone: ZoneInfo) -> RenderableType:
     """Return every sensor's reading with its unit, and the latest decisions."""
-    return Group(_sensor_panel(document["sensors"], zone), _history_panel(document["history"], zone))
+    sensors = _sensor_panel(document["sensors"], zone, document.get("origin"))
+    return Group(sensors, _history_panel(document["history"], zone))
 
 
-def _sensor_panel(sensors: Json | None, zone: ZoneInfo) -> Panel:
+def _sensor_panel(sensors: Json | None, zone: ZoneInfo, origin: Json | None) -> Panel:
     if sensors is None:
         return Panel(Text("nothing read yet", style="dim"), title="sensors", title_align="left", width=WIDTH)
     rows = Table.grid(padding=(0, 2))
@@ -35,6 +39,9 @@ def _sensor_panel(sensors: Json | None, zone: ZoneInfo) -> Panel:
         ("inverter", _inverter(sensors, zone)),
     ):
         rows.add_row(Text(name, style="dim"), Text(" · ".join(readings)))
+    if origin is not None:
+        parts = (f"{kwh_from_wh(origin[key]):.1f} kWh {words}" for key, words in _ORIGINS)
+        rows.add_row(Text("stored", style="dim"), Text(" · ".join(parts)))
     for name, words, style in (
         ("alarms", sensors["battery_alarms"], "red"),
         ("flags", sensors["inverter_flags"], "yellow"),

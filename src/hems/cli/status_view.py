@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hems.cli.price_view import price_panel
+from hems.cli.strategies_view import strategies_panel
 from hems.domain.units import kw_from_w
 
 Json = dict[str, Any]
@@ -49,6 +50,7 @@ def status_view(
         Columns([_flow_panel(document), _mode_panel(document, zone)], equal=False, expand=False),
         _decision_panel(document, zone),
         price_panel(document, zone),
+        *_strategies(document, zone),
         _figures_panel(document),
         _events_panel(document, zone),
     )
@@ -75,9 +77,15 @@ def _sections(document: Json, zone: ZoneInfo, age_s: float | None, width: int) -
         if decision.get("score"):
             sections.append((6, _factor_table(decision["score"])))
     sections.append((5, price_panel(document, zone)))
+    sections += [(8, panel) for panel in _strategies(document, zone)]
     sections.append((7, _figures_panel(document)))
     sections.append((4, _event_lines(document, zone, EVENTS_ON_SMALL_SCREEN, one_line_each=True)))
     return sections
+
+
+def _strategies(document: Json, zone: ZoneInfo) -> list[RenderableType]:
+    panel = strategies_panel(document, zone)
+    return [] if panel is None else [panel]
 
 
 def _most_important(sections: Sequence[tuple[int, RenderableType]], width: int, height: int) -> RenderableType:
@@ -148,6 +156,8 @@ def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
         what.append(f" {kw_from_w(mode['power_w']):.1f} kW")
     if mode["target_soc_pct"] is not None:
         what.append(f" to {mode['target_soc_pct']:.0f} %")
+    if mode.get("export_limit_w") is not None:  # a document of an older version has none
+        what.append(f", export at most {kw_from_w(mode['export_limit_w']):.1f} kW", style="yellow")
     rows.add_row(Text("mode", style="dim"), what)
     if mode["expires_at"]:
         rows.add_row(

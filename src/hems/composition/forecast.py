@@ -21,7 +21,7 @@ from hems.ports.forecasts import ForecastSource
 if TYPE_CHECKING:
     from hems.forecasting.pv import PvOptions
 
-_ZONE_LATITUDE = re.compile(r"^([+-])(\d{2})(\d{2})")
+_ZONE_PLACE = re.compile(r"^([+-])(\d{2})(\d{2})(?:\d{2})?([+-])(\d{3})(\d{2})(?:\d{2})?$")
 
 
 def place_of(settings: Configuration) -> Place | None:
@@ -58,7 +58,8 @@ def pv_options_of(settings: Configuration) -> PvOptions:
     from hems.forecasting.pv import PvOptions
 
     place = place_of(settings)
-    rough_deg = latitude_of_zone(settings.site.time_zone) if place is None else None
+    city = place_of_zone(settings.site.time_zone) if place is None else None
+    rough_deg = None if city is None else city.latitude_deg
     return PvOptions(place=place, plant=plant_of(settings), latitude_deg=rough_deg)
 
 
@@ -108,8 +109,8 @@ async def forecast_source_opened(settings: Configuration, clock: Clock) -> Async
             await close()
 
 
-def latitude_of_zone(zone: str) -> float | None:
-    """Return the latitude of the city that a time zone is named after [degrees], None where it has none.
+def place_of_zone(zone: str) -> Place | None:
+    """Return where the city lies that a time zone is named after, None where it has none.
 
     Source: zone.tab of the IANA time zone database.
     """
@@ -119,10 +120,13 @@ def latitude_of_zone(zone: str) -> float | None:
         return None
     for line in table.splitlines():
         columns = line.split("\t")
-        if len(columns) >= 3 and columns[2] == zone and (found := _ZONE_LATITUDE.match(columns[1])):
-            sign, degrees, arc_minutes = found.groups()
-            latitude = int(degrees) + int(arc_minutes) / 60.0
-            return -latitude if sign == "-" else latitude
+        if len(columns) >= 3 and columns[2] == zone and (found := _ZONE_PLACE.match(columns[1])):
+            north, lat, lat_minutes, east, lon, lon_minutes = found.groups()
+            latitude, longitude = int(lat) + int(lat_minutes) / 60.0, int(lon) + int(lon_minutes) / 60.0
+            return Place(
+                latitude_deg=-latitude if north == "-" else latitude,
+                longitude_deg=-longitude if east == "-" else longitude,
+            )
     return None
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hems.adapters.clock import SystemClock
 from hems.adapters.storage.sqlite_reader import StoreReader
-from hems.composition.strategies import optimal_strategy_of
 from hems.composition.tools import Loaded, load
 from hems.decision.sentences import Language
 from hems.domain.plan import NoPlan, Plan
 from hems.domain.record import CycleRecord
-from hems.planning.comparison import Comparison, compare
+
+if TYPE_CHECKING:
+    from hems.planning.comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,9 @@ def find_plan(config_path: Path | None) -> tuple[FoundDecision, FoundPlan | None
 
     Raises: as ``find_decision``.
     """
+    from hems.composition.strategies import optimal_strategy_of  # a decision alone is told without them
+    from hems.planning.comparison import compare
+
     loaded = load(config_path)
     found = _find(loaded, None)
     if found.record is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from hems.composition.forecast import place_of, place_of_zone, plant_of
 from hems.composition.settings import minutes, multi_factor_options_of
 from hems.config.models import Configuration
 from hems.coordination.decision_engine_manager import DecisionOptions
-from hems.coordination.forecast_service import ForecastService
 from hems.coordination.outlook_builder import OutlookBuilder, OutlookOptions
 from hems.coordination.price_service import PriceService
 from hems.coordination.shadow_houses import ShadowHouses, ShadowOptions
@@ -25,6 +26,9 @@ from hems.planning.problem import PlanningOptions
 from hems.ports.inverter import Inverter
 from hems.ports.storage import RecordStore
 from hems.ports.strategy import Strategy
+
+if TYPE_CHECKING:  # numpy is taken up only where forecasts are made
+    from hems.coordination.forecast_service import ForecastService
 
 
 def strategies_of(settings: Configuration) -> tuple[Strategy, ...]:
@@ -93,7 +97,7 @@ def outlook_builder_of(
     spec: Callable[[], SiteSpec | None],
 ) -> OutlookBuilder:
     """Return what gathers prices, forecasts and the home into one outlook."""
-    battery, grid = settings.battery_management, settings.grid
+    battery, grid, plant = settings.battery_management, settings.grid, plant_of(settings)
     options = OutlookOptions(
         zone=ZoneInfo(settings.site.time_zone),
         currency=settings.prices.currency,
@@ -106,5 +110,7 @@ def outlook_builder_of(
         discharge_max_w=battery.discharge_power_max,
         import_max_w=grid.import_limit,
         export_max_w=grid.export_limit,
+        place=place_of(settings) or place_of_zone(settings.site.time_zone),
+        pv_peak_w=None if plant is None else plant.peak_w,
     )
     return OutlookBuilder(prices, forecasts, options, inverter, spec)

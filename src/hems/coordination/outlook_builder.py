@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from hems.coordination.forecast_service import ForecastService
 from hems.coordination.price_service import PriceService
 from hems.domain.command import Mode
 from hems.domain.decision import StoredOrigin
 from hems.domain.forecast import EnergyForecast
 from hems.domain.outlook import HomeModel, Outlook
 from hems.domain.prices import RetailPrice
+from hems.domain.pv_plant import Place
 from hems.domain.readings import Quality, SiteSnapshot
 from hems.domain.record import EnergySlot
 from hems.domain.safety import SafetyEnvelope
 from hems.domain.site import Ability, SiteSpec
 from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds
 from hems.ports.inverter import Inverter
+
+if TYPE_CHECKING:  # numpy is taken up only where forecasts are made
+    from hems.coordination.forecast_service import ForecastService
 
 PRICE_DIGITS = 5
 """Hundredths of a thousandth per kWh: a tenth of what markets quote, and short enough to be kept at every decision."""
@@ -47,6 +51,10 @@ class OutlookOptions:
     discharge_max_w: float | None
     import_max_w: float
     export_max_w: float | None
+    place: Place | None = None
+    """Where the house stands, or the city of its time zone: for the first day, before any PV was measured."""
+    pv_peak_w: float | None = None
+    """The size of the panels; None: the inverter's rating stands for it."""
 
 
 class OutlookBuilder:
@@ -95,7 +103,7 @@ class OutlookBuilder:
             currency=self._options.currency,
             home=home,
             load=_in_whole_watts(self._forecasts.load(now, count, load_w)),
-            pv=_in_whole_watts(self._forecasts.pv(now, count, pv_w)),
+            pv=_in_whole_watts(self._forecasts.pv(now, count, pv_w) or self._likely_pv(now, count, pv_w)),
             day_ends=self._midnights(start, start + count * MTU),
         )
 
@@ -132,6 +140,16 @@ class OutlookBuilder:
             modes=(Mode.SELF_USE, *(mode for mode, need in _MODE_NEEDS.items() if abilities.can(need))),
             can_limit_export=abilities.can(Ability.EXPORT_LIMIT),
         )
+
+    def _likely_pv(self, now: datetime, count: int, live_pv_w: float | None) -> EnergyForecast | None:
+        """Return what panels of this size may give, while nothing was measured of them."""
+        inverter, options = self._inverter(), self._options
+        peak_w = options.pv_peak_w or (inverter.identity.rated_power_w if inverter is not None else None)
+        if options.place is None or not peak_w:
+            return None
+        from hems.forecasting.pv_first_days import likely_pv  # numpy is taken up only where forecasts are made
+
+        return likely_pv(now, count, options.place, peak_w, live_pv_w=live_pv_w)
 
     def _midnights(self, start: datetime, end: datetime) -> tuple[datetime, ...]:
         ends, day = [], local_date(start, self._options.zone)

@@ -84,7 +84,8 @@ class ShadowHouses:
         self._standing = {name: Standing() for name in self._names}
         self._home: HomeModel | None = None
         self._widest: deque[tuple[float, float]] = deque(maxlen=LIMITS_REMEMBERED)
-        self._decided_for: datetime | None = None
+        self.decided_for: datetime | None = None
+        """The quarter for which every strategy has given its order."""
         self._failed_for: datetime | None = None
 
     # -- deciding ----------------------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class ShadowHouses:
     def decide(self, context: DecisionContext) -> None:
         """Ask every strategy from its own state, once a quarter; the later decisions of a quarter pass by."""
         quarter = floor_to_grid(context.at)
-        if quarter == self._decided_for:
+        if quarter == self.decided_for:
             return
         try:
             self._decide(context, quarter)
@@ -113,7 +114,7 @@ class ShadowHouses:
             standing.end_what_is_over(100.0 * house.stored_wh / home.capacity_wh, context.at)
             own = own_context(context, house, standing, home)
             standing.take(order_of(strategy, own, quarter, home, self._options.arbiter), context.at)
-        self._decided_for = quarter
+        self.decided_for = quarter
 
     def _home_in(self, context: DecisionContext) -> HomeModel | None:
         """Return the home with the widest limits of the past day, or None where there is none to live in."""

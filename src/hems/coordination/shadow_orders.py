@@ -118,7 +118,7 @@ def own_context(context: DecisionContext, house: ShadowHouse, standing: Standing
     )
     origin = context.origin
     if origin is not None:
-        grid_wh = house.stored_wh - house.exportable_wh
+        grid_wh = max(house.stored_wh - house.exportable_wh, 0.0)
         origin = StoredOrigin(pv_wh=house.exportable_wh, grid_wh=grid_wh, capacity_wh=home.capacity_wh)
     outlook = context.outlook
     if outlook is not None:

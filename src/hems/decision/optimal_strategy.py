@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hems.decision.sentences import Language, sentence_of
 from hems.domain.command import Command, Mode
 from hems.domain.decision import DecisionContext, Priority, Proposal
 from hems.domain.outlook import HomeModel
-from hems.domain.plan import NoPlan, Plan
+from hems.domain.plan import NoPlan, Plan, Reasoning
 from hems.domain.readings import Quality
 from hems.planning.grid_flow_optimizer import GridFlowOptimizer
 from hems.planning.problem import READING_STEP_PCT, PlanningOptions
@@ -83,7 +83,10 @@ class OptimalStrategy:
     def _plan(self, context: DecisionContext) -> Plan | NoPlan:
         if context.outlook is None:
             return NoPlan(at=context.at, remarks=(NOT_KNOWN_ENOUGH,))
-        return self._optimizer.plan(context.outlook, context.at, self._soc_pct(context), context.active)
+        plan = self._optimizer.plan(context.outlook, context.at, self._soc_pct(context), context.active)
+        if isinstance(plan, NoPlan):
+            return plan
+        return replace(plan, reasoning=_with_time_of_soc(plan.reasoning, context.snapshot.battery.at))
 
     def _soc_pct(self, context: DecisionContext) -> float | None:
         battery = context.snapshot.battery
@@ -125,3 +128,9 @@ def _target_pct(mode: Mode, home: HomeModel) -> float | None:
     if mode is Mode.CHARGE:
         return home.ceiling_pct
     return max(home.reserve_pct, home.floor_pct) if mode is Mode.DISCHARGE else None
+
+
+def _with_time_of_soc(reasoning: Reasoning, read_at: datetime) -> Reasoning:
+    """Return ``reasoning`` with the time at which the SoC was read, which planning itself does not know."""
+    notes = (replace(note, known_at=read_at) if note.name == "soc" else note for note in reasoning.inputs)
+    return replace(reasoning, inputs=tuple(notes))

@@ -65,7 +65,7 @@ ENGLISH: Mapping[str, str] = {
     "kept: the reserve, the cap of cycles or the fuse",
     "detail.self_use": "Plain self-use in this quarter of an hour: in the end {more} dearer",
     "detail.self_use_limit": "Plain self-use would not keep a limit: the reserve, the cap of cycles or the fuse",
-    "detail.sure": "Confidence: the best choice in {share} of the forecast's cases; who knew the future "
+    "detail.sure": "Confidence: the best choice in {share} of the forecast's cases; knowing the future "
     "would save {more} on average",
     "detail.input": "{name}: {source}",
     "detail.read": ", newest value {age} old",
@@ -78,7 +78,7 @@ ENGLISH: Mapping[str, str] = {
     "money.little": "less than {more}",
     "detail.alternative_same": "Next best for this quarter of an hour: {mode}, which costs the same",
     "detail.self_use_same": "Plain self-use in this quarter of an hour costs the same",
-    "detail.sure_same": "Confidence: the best choice in {share} of the forecast's cases; who knew the future "
+    "detail.sure_same": "Confidence: the best choice in {share} of the forecast's cases; knowing the future "
     "would save nothing",
     "source.inverter": "inverter",
     "source.market": "market",

@@ -22,7 +22,7 @@ FLOWING_W = 50.0
 NEAR_RESERVE_PCT = 1.0
 """Inverters tell the SoC in whole percents: within one of the reserve the battery is at it."""
 
-SAME_PRICE = 0.0005
+SAME_PRICE = 0.002
 """Prices [currency/kWh] nearer to each other than this are told as equal."""
 
 LEAST_MONEY = 0.01

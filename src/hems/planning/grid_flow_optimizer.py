@@ -274,21 +274,25 @@ def _ranked(
     problem: Problem, candidates: Sequence[Candidate], costs: Sequence[float], chosen: int
 ) -> tuple[Choice, ...]:
     """Return the choices, the chosen one first, the rest by cost; none is said to cost less than the chosen."""
-    limit = export_limit_w(problem, 0)
     order = sorted((i for i in range(len(candidates)) if i != chosen), key=lambda i: costs[i])
     return tuple(
         Choice(
             mode=candidates[i].mode,
             power_w=candidates[i].power_w,
-            export_limit_w=limit,
+            export_limit_w=export_limit_w(problem, 0, candidates[i].mode),
             costs_more=max(costs[i] - costs[chosen], 0.0),
         )
         for i in (chosen, *order)
     )
 
 
-def export_limit_w(problem: Problem, t: int) -> float | None:
-    """Return 0 where selling costs money, PV may be left over and the inverter can be told; else None."""
+def export_limit_w(problem: Problem, t: int, mode: Mode) -> float | None:
+    """Return 0 where selling costs money, PV may be left over and the inverter can be told; else None.
+
+    None for a discharge too: what is sold on purpose is not held back.
+    """
+    if mode is Mode.DISCHARGE:
+        return None
     sunny = max(row[t] for row in problem.pv) * _W > SUN_W
     return 0.0 if problem.cut == kernel.CUT_SURPLUS and problem.sell[t] < 0.0 and sunny else None
 
@@ -314,7 +318,7 @@ def _planned_slot(
     outlook: Outlook,
 ) -> PlannedSlot:
     load, pv, hours = problem.expected_load[t], problem.expected_pv[t], problem.hours[t]
-    limit_w = export_limit_w(problem, t)
+    limit_w = export_limit_w(problem, t, candidate.mode)
     grid = load - pv + battery
     least = -problem.limits[5] if limit_w is None else -limit_w / _W
     curtailed = min(max(least - grid, 0.0), pv)

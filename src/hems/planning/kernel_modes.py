@@ -12,6 +12,7 @@ from typing import Any
 from hems.planning.kernel import (
     BELOW_RESERVE,
     CHARGE,
+    CUT_NOTHING,
     DISCHARGE,
     HOLD,
     NO_CHARGE,
@@ -142,6 +143,8 @@ def mode_cost(
         return math.inf
     if mode == DISCHARGE and stored - max(store[1], bottom) < LEAST_ROOM * store[0]:
         return math.inf
+    if mode == DISCHARGE:  # what is sold on purpose is not held back
+        cut = CUT_NOTHING
     total = 0.0
     scenarios = len(load)
     for k in range(scenarios):
