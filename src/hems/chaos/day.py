@@ -54,6 +54,9 @@ inverter:
 coordinator:
   data_collection_interval_seconds: 300
   health_check_interval_minutes: 60
+decision:
+  strategy: {strategy}
+  shadows: false
 battery_management:
   capacity_kwh: {capacity_kwh:g}
 """
@@ -117,6 +120,7 @@ class _Day:
             lost_s=LOST_AFTER_POLLS * plan.poll_s,
             budget=WRITE_BUDGET,
             capacity_kwh=plan.capacity_wh / 1000.0,
+            strategy=plan.strategy,
         )
         self.config.write_text(self.good_configuration)
         self.market = TroubledMarket(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from hems.adapters.inverters.goodwe import open_in_memory
+from hems.adapters.inverters.goodwe import LastKnown, RetryOptions, UnseenRestore, open_in_memory
+from hems.adapters.inverters.goodwe.bus import MemoryBus
 from hems.adapters.inverters.goodwe.connector import GoodWeInverter, restore_inverter
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
 from hems.adapters.prices.pse import PseOptions, PsePriceSource
@@ -40,6 +41,8 @@ BOOT = timedelta(seconds=30)
 """From power to the service's start."""
 RESTORE_HOOK_S = 20.0
 """The restore hook's own time limit."""
+RESTORE_READING_S = 7.0
+"""How long the hook reads before it writes unseen."""
 WATCHDOG_S = 180.0
 """WatchdogSec of the unit: how long a hanging process goes unnoticed."""
 
@@ -122,6 +125,8 @@ class Service:
         self._lease: Command | None = None
         self._refused_text: bytes | None = None
         self._is_restored = False
+        self.taken_over = ""
+        """Serial number of the inverter that was opened last: the service's own record of it."""
         self._task: asyncio.Task[None] | None = None
         self._damage_seed: int | None = None
         self.wake = asyncio.Event()
@@ -380,8 +385,10 @@ class Service:
         wire = Wire(self._house, self._clock)
         with suppress(TimeoutError, PermanentError, StorageError):
             async with asyncio.timeout(RESTORE_HOOK_S):
-                for _attempt in range(3):
-                    result = await restore_inverter(_Connector(self, process.loaded, wire, self.heir))
+                connector = _Connector(self, process.loaded, wire, self.heir)
+                unseen = connector.restore_unseen(self.taken_over)
+                for attempt in range(3):
+                    result = await restore_inverter(connector, unseen, RESTORE_READING_S if attempt == 0 else None)
                     if isinstance(result, Applied | AlreadySo):
                         self._is_restored = True  # the hook's own record: until a process runs again, nothing to do
                         return
@@ -407,4 +414,14 @@ class _Connector:
         inverter = await open_in_memory(
             wire.exchange_pdu, self._service.clock, self._options, self._user_settings, wire.exchange_aa55
         )
+        self._service.taken_over = inverter.identity.serial_number
         return CountedInverter(inverter, self._service)  # type: ignore[return-value]
+
+    def restore_unseen(self, serial_number: str) -> UnseenRestore:
+        """Return what ends a forced mode where nothing can be read, as the hook has it."""
+        wire, clock = self._wire, self._service.clock
+        known = LastKnown(
+            serial_number=serial_number, user_settings=self._user_settings, time_zone=self._options.time_zone
+        )
+        once = RetryOptions(retries=0)
+        return UnseenRestore(known, lambda: MemoryBus(wire.exchange_pdu, clock, once, wire.exchange_aa55), clock)

@@ -52,6 +52,8 @@ class DayPlan:
     price_shape: str
     faults: tuple[Fault, ...]
     troubles: tuple[Trouble, ...]
+    strategy: str = "multi_factor"
+    """Who is in charge: the score on odd seeds, the plan on even ones."""
 
     @property
     def start(self) -> datetime:
@@ -81,7 +83,8 @@ class DayPlan:
         """Return the day in a line or two, for a person who replays it."""
         wrong = ", ".join([*(str(fault) for fault in self.faults), *(str(trouble) for trouble in self.troubles)])
         return (
-            f"{self.day} {self.model}, control {self.control}, {self.capacity_wh / 1000:g} kWh at {self.soc_pct:g} %, "
+            f"{self.day} {self.model}, {self.strategy}, control {self.control}, "
+            f"{self.capacity_wh / 1000:g} kWh at {self.soc_pct:g} %, "
             f"poll {self.poll_s:g} s, prices {self.price_shape}, BMS {'protects' if self.bms_protects else 'blind'}: "
             + (wrong or "nothing goes wrong")
         )
@@ -113,6 +116,7 @@ def draw_day(seed: int) -> DayPlan:
         price_shape=dice.choice(("market", "market", "cheap", "dear", "negative", "quarters", "hours")),
         faults=faults,
         troubles=troubles,
+        strategy="multi_factor" if seed % 2 else "optimal",
     )
 
 
