@@ -55,15 +55,23 @@ def test_nothing_measured_is_no_forecast() -> None:
     assert forecaster.forecast(history_of(habits(T0, 2), start=now), now, 96, WARSAW) is None, "all of it lies ahead"
 
 
-def test_an_hour_of_history_gives_its_plain_distribution_and_says_so() -> None:
-    now = T0 + timedelta(hours=1)
-    forecast = made(history_of(np.array([100.0, 400.0, 900.0, 1600.0])), now, 8)
+def test_a_day_of_history_gives_its_plain_distribution_and_says_so() -> None:
+    now = T0 + timedelta(days=1)
+    forecast = made(history_of(np.repeat([100.0, 400.0, 900.0, 1600.0], DAY // 4)), now, 8)
     assert forecast.start == now
     assert [level[0] for level in forecast.levels_w] == [level[7] for level in forecast.levels_w]
     assert forecast.levels_w[0][0] == pytest.approx(100.0)
     assert forecast.levels_w[-1][0] == pytest.approx(1600.0)
     assert "no daily shape" in forecast.notes[0]
     assert forecast.known_at == now
+
+
+@pytest.mark.parametrize("quarters", [1, 4, 24])
+def test_a_few_even_quarters_are_no_certainty(quarters: int) -> None:
+    levels = [level[7] for level in made(history_of(np.full(quarters, 400.0)), T0 + quarters * MTU, 8).levels_w]
+    assert levels[0] < 0.5 * 400.0
+    assert levels[2] == pytest.approx(400.0)
+    assert levels[-1] > 2.0 * 400.0
 
 
 def test_few_days_are_told_and_many_are_not() -> None:

@@ -133,7 +133,8 @@ class CoordinatorSettings(Section):
         default=15,
         ge=0,
         le=240,
-        description="How long a mode runs at least before a strategy may change it. Safety never waits.",
+        description="How long a mode runs at least before the score may change it. Safety never waits, and a plan "
+        "weighs its changes in money.",
     )
     factors: Factors = Field(default=Factors(), description="The score: factors, their weights and their bands.")
 

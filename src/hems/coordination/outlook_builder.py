@@ -20,6 +20,7 @@ from hems.domain.record import EnergySlot
 from hems.domain.safety import SafetyEnvelope
 from hems.domain.site import Ability, SiteSpec
 from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds
+from hems.forecasting.load_first_hours import likely_load
 from hems.ports.inverter import Inverter
 
 if TYPE_CHECKING:  # numpy is taken up only where forecasts are made
@@ -102,7 +103,7 @@ class OutlookBuilder:
             published_until=None if published_until == start else published_until,
             currency=self._options.currency,
             home=home,
-            load=_in_whole_watts(self._forecasts.load(now, count, load_w)),
+            load=_in_whole_watts(self._forecasts.load(now, count, load_w) or _likely_load(now, count, load_w)),
             pv=_in_whole_watts(self._forecasts.pv(now, count, pv_w) or self._likely_pv(now, count, pv_w)),
             day_ends=self._midnights(start, start + count * MTU),
         )
@@ -167,6 +168,10 @@ def _unbroken(retail: Sequence[RetailPrice], start: datetime) -> list[RetailPric
             break
         found.append(price)
     return found
+
+
+def _likely_load(now: datetime, count: int, live_load_w: float | None) -> EnergyForecast | None:
+    return None if live_load_w is None else likely_load(now, count, live_load_w)
 
 
 def _in_whole_watts(forecast: EnergyForecast | None) -> EnergyForecast | None:

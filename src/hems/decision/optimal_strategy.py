@@ -10,7 +10,7 @@ from hems.decision.sentences import Language, sentence_of
 from hems.domain.command import Command, Mode
 from hems.domain.decision import DecisionContext, Priority, Proposal
 from hems.domain.outlook import HomeModel
-from hems.domain.plan import NoPlan, Plan, Reasoning
+from hems.domain.plan import Choice, NoPlan, Plan, Reasoning
 from hems.domain.readings import Quality
 from hems.planning.grid_flow_optimizer import GridFlowOptimizer
 from hems.planning.problem import READING_STEP_PCT, PlanningOptions
@@ -66,7 +66,9 @@ class OptimalStrategy:
             mode=chosen.mode,
             expires_at=expires_at,
             power_w=chosen.power_w,
-            target_soc_pct=None if context.outlook is None else _target_pct(chosen.mode, context.outlook.home),
+            target_soc_pct=None
+            if context.outlook is None
+            else _target_pct(chosen, plan.soc_pct, context.outlook.home, self._lease(context)),
             export_limit_w=chosen.export_limit_w,
             reason=reason,
         )
@@ -123,11 +125,21 @@ class OptimalStrategy:
         return timedelta(seconds=context.decision_interval_s) + self._options.lease_grace
 
 
-def _target_pct(mode: Mode, home: HomeModel) -> float | None:
-    """Return where a forced power ends: at the ceiling, or at what is kept for an outage."""
-    if mode is Mode.CHARGE:
+def _target_pct(chosen: Choice, soc_pct: float, home: HomeModel, lease: timedelta) -> float | None:
+    """Return where a forced power ends: at the ceiling, at what is kept, or where only grid energy is left.
+
+    A sale that could take more within its ``lease`` than may be exported ends when that much is gone, as if all of it
+    were sold: nothing but the SoC tells on the way. What the house takes of it ends the sale a little early.
+    """
+    if chosen.mode is Mode.CHARGE:
         return home.ceiling_pct
-    return max(home.reserve_pct, home.floor_pct) if mode is Mode.DISCHARGE else None
+    if chosen.mode is not Mode.DISCHARGE or chosen.power_w is None:
+        return None
+    kept_pct = max(home.reserve_pct, home.floor_pct)
+    taken_wh = chosen.power_w / home.discharge_efficiency * (lease / timedelta(hours=1))
+    if not home.no_grid_energy_into_export or taken_wh <= home.exportable_wh:
+        return kept_pct
+    return max(kept_pct, soc_pct - 100.0 * home.exportable_wh / home.capacity_wh)
 
 
 def _with_time_of_soc(reasoning: Reasoning, read_at: datetime) -> Reasoning:

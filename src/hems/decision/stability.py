@@ -42,6 +42,8 @@ def keep_present(context: DecisionContext, winner: Proposal, options: StabilityO
     """
     if winner.priority is not Priority.STRATEGY or context.active_since is None:
         return None
+    if winner.reasoning is not None:
+        return None  # a plan has weighed the change in money; after a target it has to go on at once
     present = context.active.mode if context.active is not None else Mode.SELF_USE
     if winner.command.mode is present:
         return None

@@ -15,6 +15,7 @@ from hems.domain.time_grid import MTU, floor_to_grid, require_utc
 from hems.forecasting.history import FloatArray, QuarterHistory
 from hems.forecasting.load_days import SLOTS_PER_DAY, IntArray, as_day_rows, local_midnight, local_quarters
 from hems.forecasting.load_experts import Calendar, calendar_of, expert_forecasts
+from hems.forecasting.load_first_hours import SHARES_OF_NOW
 from hems.forecasting.load_model import (
     FEATURE_QUARTERS,
     LEADS,
@@ -223,8 +224,16 @@ def _recent_surprises(days: _Days, model: DayModel) -> FloatArray:
 
 
 def _plain_levels(measured_w: FloatArray, count: int) -> FloatArray:
-    """Return the plain distribution of all that was measured, in square roots of power, (levels, count)."""
-    found = weighted_quantiles(np.sqrt(np.maximum(measured_w, 0.0))[None, :], np.ones((1, len(measured_w))))[0]
+    """Return the plain distribution of all that was measured, in square roots of power, (levels, count).
+
+    What of a first day is not measured yet counts as wide levels around the mean: a few quarters of one evening lie
+    close together and say little of the coming day.
+    """
+    missing = max(SLOTS_PER_DAY - len(measured_w), 0)
+    assumed_w = float(np.mean(measured_w)) * np.array(SHARES_OF_NOW)
+    values = np.sqrt(np.maximum(np.concatenate([measured_w, assumed_w]), 0.0))
+    weights = np.concatenate([np.ones(len(measured_w)), np.full(len(assumed_w), missing / len(assumed_w))])
+    found = weighted_quantiles(values[None, :], weights[None, :])[0]
     return np.repeat(found[:, None], count, axis=1)
 
 

@@ -15,6 +15,7 @@ from hems.domain.outlook import HomeModel, Outlook
 from hems.domain.plan import Choice, NoPlan, Plan, PlannedSlot
 from hems.planning import kernel, kernel_modes
 from hems.planning.kernel_modes import ANY_ORIGIN
+from hems.planning.money_unit import in_currency, in_units, money_unit
 from hems.planning.problem import PlanningOptions, Problem, build_problem
 from hems.planning.reasoning import KERNEL_MODE, reasoning_of
 from hems.planning.restrictions import days_of, discharge_left, origin_locks, wear_for_cycles
@@ -62,6 +63,8 @@ class Solved:
     costs: tuple[float, ...]
     """Of each candidate now, less the worth of what it leaves stored [money]."""
     chosen: int
+    allowed: tuple[int, ...]
+    """Which of the candidates the day's cycles still allow."""
     lock: tuple[int, ...]
     gap: float
     method: str
@@ -82,14 +85,23 @@ class GridFlowOptimizer:
 
     def plan(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Plan | NoPlan:
         """Return the plan from ``at`` on, or why there is none. ``present``: the lease in force, None in self-use."""
+        unit = money_unit(outlook)
+        if unit == 1.0:
+            return self._plan(outlook, at, soc_pct, present)
+        plan = self._plan(in_units(outlook, unit), at, soc_pct, present)
+        return in_currency(plan, unit) if isinstance(plan, Plan) else plan
+
+    def _plan(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Plan | NoPlan:
         solved = self.solve(outlook, at, soc_pct, present)
         if isinstance(solved, NoPlan):
             return solved
         problem, candidates, chosen = solved.problem, solved.candidates, solved.chosen
         slots = self._live_through(problem, solved.values, candidates, chosen, outlook)
-        agreement, regret = self._agreement(problem, candidates, chosen, solved.lock)
-        choices = _ranked(problem, candidates, solved.costs, chosen)
-        reasoning = reasoning_of(outlook, problem, solved.values, slots, choices, agreement=agreement, regret=regret)
+        agreement, regret = self._agreement(solved)
+        choices = _ranked(solved)
+        reasoning = reasoning_of(
+            outlook, problem, solved.values, slots, choices, _choice(solved, 0), agreement=agreement, regret=regret
+        )
         return Plan(
             at=at,
             soc_pct=100.0 * problem.stored / problem.store[0],
@@ -104,7 +116,8 @@ class GridFlowOptimizer:
     def solve(self, outlook: Outlook, at: datetime, soc_pct: float | None, present: Command | None) -> Solved | NoPlan:
         """Return the present slot's choice with all that led to it, without the plan of the slots that follow.
 
-        The value function holds until the next question.
+        Prices are taken as they are: a kWh should cost less than what a broken limit counts (`money_unit`). The value
+        function holds until the next question.
         """
         problem = build_problem(outlook, at, soc_pct, self.options)
         if isinstance(problem, NoPlan):
@@ -123,14 +136,12 @@ class GridFlowOptimizer:
         else:
             gap = max(lawful.cost - bound, 0.0)
             values = self._solver.over_scenarios(problem, self.options.most_pieces, lock)
-        if discharge_left(problem)[0] <= 0.0:  # the day has had its cycles
-            candidates = tuple(c for c in candidates if c.mode in (Mode.HOLD, Mode.CHARGE))
-        here = index_of(candidates, present)
+        allowed = _allowed(problem, candidates)
         costs = self._costs_now(problem, values, candidates)
-        chosen = _cheapest(costs, here, self.options.change_price)
+        chosen = _cheapest(costs, allowed, index_of(candidates, present), self.options.change_price)
         return Solved(
-            problem=problem, candidates=candidates, values=values, costs=tuple(costs), chosen=chosen, lock=tuple(lock),
-            gap=gap, method=method,
+            problem=problem, candidates=candidates, values=values, costs=tuple(costs), chosen=chosen, allowed=allowed,
+            lock=tuple(lock), gap=gap, method=method,
         )  # fmt: skip
 
     def _idle_cost(self, problem: Problem) -> float:
@@ -218,20 +229,19 @@ class GridFlowOptimizer:
             for t in range(slots)
         )
 
-    def _agreement(
-        self, problem: Problem, candidates: Sequence[Candidate], chosen: int, lock: Sequence[int]
-    ) -> tuple[float, float]:
+    def _agreement(self, solved: Solved) -> tuple[float, float]:
         """Return the share of scenarios in which the chosen way is best, and the mean regret [money].
 
         Each scenario is lived through as if it were known from now on to its end; best is what no change would beat.
         """
-        agree, regret = 0, 0.0
+        problem, agree, regret = solved.problem, 0, 0.0
         for load, pv in zip(problem.load, problem.pv, strict=True):
             path = replace(problem, load=[load], pv=[pv])
-            values = self._path_solver.exact(path, load, pv, lock).values
-            costs = self._costs_now(path, values, candidates)
-            agree += costs[chosen] <= min(costs) + self.options.change_price
-            regret += max(costs[chosen] - min(costs), 0.0)
+            values = self._path_solver.exact(path, load, pv, solved.lock).values
+            costs = self._costs_now(path, values, solved.candidates)
+            more = costs[solved.chosen] - min(costs[i] for i in solved.allowed)
+            agree += more <= self.options.change_price
+            regret += max(more, 0.0)
         return agree / len(problem.load), regret / len(problem.load)
 
 
@@ -260,29 +270,37 @@ def index_of(candidates: Sequence[Candidate], present: Command | None) -> int:
     return -1
 
 
-def _cheapest(costs: Sequence[float], here: int, change_price: float) -> int:
-    """Return the cheapest candidate; one that is in force needs no change, and among equals the first is taken."""
-    best = max(here, 0)
-    least = costs[best] + (change_price if here < 0 else 0.0)
-    for i, cost in enumerate(costs):
-        if i != here and cost + change_price < least - 1e-9:
-            best, least = i, cost + change_price
+def _allowed(problem: Problem, candidates: Sequence[Candidate]) -> tuple[int, ...]:
+    """Return which candidates the day's cycles still allow: when it has had them, those that take nothing out."""
+    if discharge_left(problem)[0] > 0.0:
+        return tuple(range(len(candidates)))
+    return tuple(i for i, candidate in enumerate(candidates) if candidate.mode in (Mode.HOLD, Mode.CHARGE))
+
+
+def _cheapest(costs: Sequence[float], allowed: Sequence[int], here: int, change_price: float) -> int:
+    """Return the cheapest that is allowed; one in force needs no change, and among equals the first is taken."""
+    best = here if here in allowed else allowed[0]
+    least = costs[best] + (change_price if best != here else 0.0)
+    for i in allowed:
+        if i != here and costs[i] + change_price < least - 1e-9:
+            best, least = i, costs[i] + change_price
     return best
 
 
-def _ranked(
-    problem: Problem, candidates: Sequence[Candidate], costs: Sequence[float], chosen: int
-) -> tuple[Choice, ...]:
-    """Return the choices, the chosen one first, the rest by cost; none is said to cost less than the chosen."""
-    order = sorted((i for i in range(len(candidates)) if i != chosen), key=lambda i: costs[i])
-    return tuple(
-        Choice(
-            mode=candidates[i].mode,
-            power_w=candidates[i].power_w,
-            export_limit_w=export_limit_w(problem, 0, candidates[i].mode),
-            costs_more=max(costs[i] - costs[chosen], 0.0),
-        )
-        for i in (chosen, *order)
+def _ranked(solved: Solved) -> tuple[Choice, ...]:
+    """Return the allowed choices, the chosen one first, the rest by cost."""
+    order = sorted((i for i in solved.allowed if i != solved.chosen), key=lambda i: solved.costs[i])
+    return tuple(_choice(solved, i) for i in (solved.chosen, *order))
+
+
+def _choice(solved: Solved, i: int) -> Choice:
+    """Return candidate ``i`` as a choice; none is said to cost less than the chosen."""
+    candidate = solved.candidates[i]
+    return Choice(
+        mode=candidate.mode,
+        power_w=candidate.power_w,
+        export_limit_w=export_limit_w(solved.problem, 0, candidate.mode),
+        costs_more=max(solved.costs[i] - solved.costs[solved.chosen], 0.0),
     )
 
 
@@ -340,7 +358,7 @@ def _planned_slot(
         import_per_kwh=problem.buy[t],
         export_per_kwh=problem.sell[t],
         price_estimated=known is None or start >= known,
-        cost=(cost + problem.wear[t] * abs(battery)) * hours,
+        cost=(cost + problem.home.wear_per_kwh * abs(battery)) * hours,
         stored_value_per_kwh=float(
             kernel_modes.marginal(
                 values.value, values.length, values.first[t], values.count[t], level[t] - values.bottom[t]

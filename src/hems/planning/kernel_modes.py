@@ -28,6 +28,9 @@ ANY_ORIGIN = 1e9
 LEAST_ROOM = 0.01
 """Share of the capacity below which there is nothing to charge or discharge: inverters count in whole percents."""
 
+LEAST_SALE = 0.04
+"""Share of the capacity that a sale out of the battery has to hold: less is over before it was worth its writes."""
+
 Store = tuple[float, float, float, float]
 """(capacity kWh, floor kWh, ceiling kWh, share of the capacity from which charging tapers)."""
 
@@ -137,11 +140,12 @@ def mode_cost(
 
     ``load[k][t]``, ``pv[k][t]`` in kW; ``value`` ... ``count``: V_{t+1}, which begins at ``bottom`` kWh. ``cut`` is
     what the inverter can curtail by an export limit of zero: `kernel.CUT_SURPLUS` or `kernel.CUT_NOTHING`. Infinite
-    for a charge into a full battery and a discharge of an empty one: those are none.
+    for a charge into a full battery and a sale of next to nothing: those are none. So is a discharge of nothing that
+    may be exported: the inverter would go on and sell what came from the grid.
     """
     if mode == CHARGE and store[2] - stored < LEAST_ROOM * store[0]:
         return math.inf
-    if mode == DISCHARGE and stored - max(store[1], bottom) < LEAST_ROOM * store[0]:
+    if mode == DISCHARGE and min(stored - max(store[1], bottom), exportable) < LEAST_SALE * store[0]:
         return math.inf
     if mode == DISCHARGE:  # what is sold on purpose is not held back
         cut = CUT_NOTHING

@@ -11,6 +11,7 @@ from hems.domain.outlook import HomeModel, Outlook
 from hems.domain.plan import Choice, InputNote, PlannedSlot, Reasoning, UseOfEnergy
 from hems.planning import kernel, kernel_modes
 from hems.planning.problem import Problem
+from hems.planning.restrictions import discharge_left
 from hems.planning.solver import ValueFunction
 
 LEAST_USE_W = 50.0
@@ -40,11 +41,12 @@ def reasoning_of(
     values: ValueFunction,
     slots: Sequence[PlannedSlot],
     choices: Sequence[Choice],
+    self_use: Choice,
     *,
     agreement: float,
     regret: float,
 ) -> Reasoning:
-    """Return why the first slot is lived as it is."""
+    """Return why the first slot is lived as it is; ``self_use`` may be none of the ``choices`` that are allowed."""
     home, first, chosen = problem.home, slots[0], choices[0]
     worth = float(
         kernel_modes.marginal(
@@ -56,7 +58,6 @@ def reasoning_of(
         cost_per_stored = _cost_of_charging(first, home.charge_efficiency, home.wear_per_kwh)
     others = (choice for choice in choices[1:] if choice.mode is not chosen.mode and isfinite(choice.costs_more))
     alternative = next(others, None)
-    self_use = next(choice for choice in choices if choice.mode is Mode.SELF_USE)
 
     def keeps(choice: Choice) -> bool:
         return keeps_limits(problem, choice)
@@ -92,6 +93,7 @@ def keeps_limits(problem: Problem, choice: Choice) -> bool:
     """
     if problem.wear[0] > problem.home.wear_per_kwh + LEAST_KWH:  # raised so that the day keeps its cap of cycles
         return False
+    may_give = discharge_left(problem)[0] > 0.0
     code, power, hours = KERNEL_MODE[choice.mode], (choice.power_w or 0.0) / _W, problem.hours[0]
     to_store, to_house = problem.limits[2], problem.limits[3]
     for load, pv in zip(problem.load, problem.pv, strict=True):
@@ -100,6 +102,8 @@ def keeps_limits(problem: Problem, choice: Choice) -> bool:
         )
         left = problem.stored + battery * hours * (to_store if battery > 0.0 else 1.0 / to_house)
         if left < problem.low[1] - LEAST_KWH or load[0] - pv[0] + battery > problem.limits[4] + LEAST_KWH:
+            return False
+        if battery < -LEAST_KWH and not may_give:
             return False
     return True
 
