@@ -262,7 +262,7 @@ def test_a_refused_start_says_why_to_the_manager_on_stderr_and_to_status(tmp_pat
         with house.service(**manager.environment()) as service:
             assert service.wait(20) == 2
         heard = manager.listen()
-    fault = f"{house.config}:6:17: battery_management.capacity_kwh"
+    fault = f"{house.config}:9:17: battery_management.capacity_kwh"
     assert any(line.startswith("STATUS=Does not run: ") and fault in line for line in heard), heard
     assert fault in house.log.read_text()
     answer, seconds = house.after_stop()

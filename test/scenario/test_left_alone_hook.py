@@ -70,7 +70,7 @@ def test_a_silent_inverter_is_not_forgotten_because_another_one_answered(
 ) -> None:
     asked: list[str] = []
 
-    async def one_silent(connector: GoodWeConnector) -> CommandResult:
+    async def one_silent(connector: GoodWeConnector, *_: object) -> CommandResult:
         asked.append(connector._options.host)
         return Applied(writes=1) if connector._options.host == B else Unreachable(detail="no answer")
 
@@ -91,7 +91,7 @@ def test_a_restore_by_hand_leaves_a_running_service_its_save(
     saved = JsonUserSettingsStore(home.data / "system_state" / USER_SETTINGS_FILE)
     saved.save({"serial_number": "X"})
 
-    async def clear(connector: GoodWeConnector) -> CommandResult:
+    async def clear(connector: GoodWeConnector, *_: object) -> CommandResult:
         assert connector._user_settings.load() == {"serial_number": "X"}
         connector._user_settings.clear()
         return Applied(writes=1)
@@ -105,7 +105,7 @@ def test_a_restore_by_hand_leaves_a_running_service_its_save(
 def test_what_a_run_by_hand_took_over_since_is_restored(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    async def note(connector: GoodWeConnector) -> CommandResult:
+    async def note(connector: GoodWeConnector, *_: object) -> CommandResult:
         asked.append(connector._options.host)
         return Applied(writes=1)
 

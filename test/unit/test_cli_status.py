@@ -173,6 +173,15 @@ def test_the_latest_eight_decisions_are_shown_with_local_time_score_and_reason()
     assert "price 190 PLN/MWh gives 100" in rows[-1]
 
 
+@pytest.mark.parametrize(("source", "told"), [("optimal", True), ("multi_factor", False)])
+def test_the_score_of_a_decision_that_another_strategy_made_is_not_shown_as_its_reason(source: str, told: bool) -> None:
+    factor = {"value": 190.0, "unit": "PLN/MWh", "points": 100.0, "weight": 0.4, "contribution": 40.0}
+    decision = {**DECISION, "source": source, "score": {"total": 72.5, "factors": {"price": factor}}}
+    text = drawn(status_view(document(decision=decision), WARSAW))
+    assert "= 72.5" in text
+    assert ("the score did not decide" in text) is told
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (120, 20)])
 def test_a_small_screen_shows_what_matters(width: int, height: int) -> None:
     causes = [{"cause": "cold", "detail": f"cause number {n}", "grave": True} for n in range(3)]

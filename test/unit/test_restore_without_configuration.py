@@ -22,7 +22,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
     """Take the inverter's place; note which link was asked and what the owner's store holds."""
     seen: list[tuple[str, object]] = []
 
-    async def note(connector: GoodWeConnector) -> CommandResult:
+    async def note(connector: GoodWeConnector, *_: object) -> CommandResult:
         seen.append((str(connector._options.link), connector._user_settings.load()))
         return Applied(writes=1)
 

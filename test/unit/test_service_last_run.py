@@ -85,7 +85,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Take the inverters' place; note which were asked, how patiently."""
     seen: list[str] = []
 
-    async def note(connector: GoodWeConnector) -> CommandResult:
+    async def note(connector: GoodWeConnector, *_: object) -> CommandResult:
         seen.append(connector._options.host)
         assert connector._options.retry.timeout_s <= restore.AFTER_STOP_TIMEOUT_S
         return Applied(writes=1)
@@ -216,7 +216,7 @@ def test_while_another_coordinator_is_in_control_nothing_is_touched(home: Home, 
 def test_a_silent_inverter_is_given_up_in_time_and_tried_again_next_time(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(_: GoodWeConnector) -> CommandResult:
+    async def silent(*_: object) -> CommandResult:
         await SystemClock().sleep(0.01)
         return Unreachable(detail="no answer")
 
@@ -231,7 +231,7 @@ def test_a_silent_inverter_is_given_up_in_time_and_tried_again_next_time(
 
 
 def test_the_worse_of_two_outcomes_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def one_silent(connector: GoodWeConnector) -> CommandResult:
+    async def one_silent(connector: GoodWeConnector, *_: object) -> CommandResult:
         return AlreadySo() if connector._options.host == B else Unreachable(detail="no answer")
 
     monkeypatch.setattr(restore, "restore_opened", one_silent)
@@ -249,7 +249,7 @@ def test_the_worse_of_two_outcomes_is_told(home: Home, monkeypatch: pytest.Monke
 def test_by_hand_a_broken_configuration_falls_back_to_the_last_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     hosts: list[str] = []
 
-    async def note(connector: GoodWeConnector) -> CommandResult:
+    async def note(connector: GoodWeConnector, *_: object) -> CommandResult:
         hosts.append(connector._options.host)
         return AlreadySo()
 

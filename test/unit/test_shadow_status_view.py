@@ -72,15 +72,15 @@ def line(text: str, name: str) -> str:
 
 def test_every_strategy_has_its_line_and_the_one_in_charge_is_marked() -> None:
     text = drawn(compared())
-    assert line(text, "optimal") == "▶ optimal +1.23 +4.00 +4.00 +4.00 +9.88 0.50 1.10 62 %, charge 3.7 kW"
-    assert line(text, "multi factor") == "multi factor -0.50 – – 0.00 – 0.00 – 50 %, self use"
-    assert line(text, "self use") == "self use 0.00 – – – – 0.00 – 50 %, self use"
+    assert line(text, "optimal") == "▶ optimal +1.23 +4.00 +4.00 1.10 62 %, charge 3.7 kW"
+    assert line(text, "multi factor") == "multi factor -0.50 – 0.00 – 50 %, self use"
+    assert line(text, "self use") == "self use 0.00 – – – 50 %, self use"
     assert "standby" in line(text, "idle")
 
 
 def test_money_periods_and_basis_are_named() -> None:
     text = drawn(compared())
-    for words in ("[PLN]", "against plain self-use", "today", "7 days", "30 days", "over idle", "cycles/day"):
+    for words in ("[PLN]", "against plain self-use", "today", "7 days", "all", "cycles/d"):
         assert words in text
     assert "since 20.11.2026 23:30 · 190 quarters · 3 not measured or not priced" in text
     assert "estimated" not in text

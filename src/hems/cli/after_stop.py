@@ -42,6 +42,8 @@ def sentence_of(result: CommandResult) -> str:
             return "The inverter was in self-use already; nothing was written."
         case NotConfirmed(detail=detail) | Rejected(detail=detail):
             return f"Self-use could not be confirmed: {detail}. Try again, or set the mode in the vendor's app."
+        case Unreachable(detail=detail, writes=writes) if writes:
+            return f"Self-use is not confirmed, nothing readable came back: {detail}"
         case Unreachable(detail=detail):
             return f"The inverter did not answer: {detail}"
 

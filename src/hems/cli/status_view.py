@@ -36,6 +36,9 @@ SIDE_BY_SIDE_WIDTH = 76
 """From here on power and mode stand beside each other on a small screen."""
 EVENTS_ON_SMALL_SCREEN = 4
 
+SCORE_SOURCE = "multi_factor"
+"""The strategy whose decisions the score explains; others' decisions only carry it for comparison."""
+
 
 def status_view(
     document: Json, zone: ZoneInfo, *, age_s: float | None = None, width: int | None = None, height: int | None = None
@@ -75,7 +78,7 @@ def _sections(document: Json, zone: ZoneInfo, age_s: float | None, width: int) -
     if decision is not None:
         sections.append((3, Text(f"{_clock(decision['at'], zone)}  {decision['reason']}")))
         if decision.get("score"):
-            sections.append((6, _factor_table(decision["score"])))
+            sections.append((6, _score(decision)))
     sections.append((5, price_panel(document, zone)))
     sections += [(8, panel) for panel in _strategies(document, zone)]
     sections.append((7, _figures_panel(document)))
@@ -217,8 +220,16 @@ def _decision_panel(document: Json, zone: ZoneInfo) -> Panel:
         ),
     ]
     if decision.get("score"):
-        parts.append(_factor_table(decision["score"]))
+        parts.append(_score(decision))
     return Panel(Group(*parts), title="decision", title_align="left", width=WIDTH)
+
+
+def _score(decision: Json) -> RenderableType:
+    """Return the score's factors; where another strategy decided, said so above them."""
+    table = _factor_table(decision["score"])
+    if decision["source"] == SCORE_SOURCE:
+        return table
+    return Group(Text("the score did not decide; it would have had:", style="dim"), table)
 
 
 def _factor_table(score: Json) -> Table:

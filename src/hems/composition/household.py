@@ -64,9 +64,22 @@ class Household:
         self.collector = EnhancedDataCollector(around.connector, clock, self._on_opened)
         parts = build_parts(loaded, around, self.collector, events)
         self.coordinator = MasterCoordinator(parts, coordinator_options_of(settings), self._after_cycle)
+        self._tell_of_today(events)
         if store.notice is not None:
             events.add("storage", "error", store.notice)
         self._tell_of_disk()
+
+    def _tell_of_today(self, events: EventLog) -> None:
+        """Let the plan know what the battery gave earlier today: a cap on the day's cycles outlives a restart."""
+        now, zone = self._around.clock.now(), self._loaded.zone
+        start, _ = local_day_bounds(local_date(now, zone), zone)
+        try:
+            quarters = self._around.store.energy_between(start, now)
+        except StorageError as error:
+            events.add("storage", "error", f"what the battery gave earlier today is not counted: {error}")
+            return
+        for slot in quarters:
+            self.coordinator.parts.outlook.on_quarter(slot)
 
     async def _on_opened(self, inverter: Inverter) -> None:
         await self._opening.take(inverter, self.coordinator.parts)

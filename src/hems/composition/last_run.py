@@ -40,6 +40,10 @@ class ControlRecord:
     places: tuple[Path, ...]
     """Where this record was put."""
     ended: datetime | None = None
+    unseen: int = 0
+    """How often the hook has written self-use to it without being able to read it."""
+    unseen_at: datetime | None = None
+    """When it did so last."""
 
 
 def fingerprint_of(content: bytes) -> str:
@@ -98,6 +102,8 @@ def _as_json(record: ControlRecord) -> dict[str, Any]:
         "places": [str(place) for place in record.places],
         "since": record.since.isoformat(),
         "ended": None if record.ended is None else record.ended.isoformat(timespec="seconds"),
+        "unseen": record.unseen,
+        "unseen_at": None if record.unseen_at is None else record.unseen_at.isoformat(timespec="seconds"),
     }
 
 
@@ -123,4 +129,6 @@ def _parse(body: Any) -> ControlRecord:
         since=datetime.fromisoformat(body["since"]),
         places=tuple(Path(place) for place in body["places"]),
         ended=None if body["ended"] is None else datetime.fromisoformat(body["ended"]),
+        unseen=int(body.get("unseen", 0)),  # records of older versions have none
+        unseen_at=datetime.fromisoformat(body["unseen_at"]) if body.get("unseen_at") else None,
     )

@@ -1,7 +1,9 @@
 """Putting an inverter back to self-use, standing alone: no database, no prices, no running service.
 
 Which inverter: the configured one, and the one that the last run controlled where that is another or where the
-configuration no longer reads. Light on imports at the top: the hook after a stop has seconds, on a small machine too.
+configuration no longer reads. The last run's is put back even where it cannot be read: what was saved is written
+unseen, and said to be unconfirmed. Light on imports at the top: the hook after a stop has seconds, on a small machine
+too.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hems.adapters.clock import SystemClock
-from hems.adapters.inverters.goodwe import GoodWeConnector, GoodWeOptions
+from hems.adapters.inverters.goodwe import UNSEEN_ROUNDS, GoodWeConnector, GoodWeOptions, LastKnown, UnseenRestore
 from hems.adapters.inverters.goodwe import restore_inverter as restore_opened
 from hems.adapters.inverters.user_settings import JsonUserSettingsStore
 from hems.adapters.process_lock import is_held
@@ -31,6 +33,12 @@ AFTER_STOP_S = 14.0
 """How long the hook talks to inverters: with a start of a few seconds on a small machine it stays below 20 s."""
 AFTER_STOP_TIMEOUT_S = 2.0
 """No longer for one answer in the hook, however patient the configuration: the last frame is waited for at the end."""
+
+READING_SHARE = 0.5
+"""The part of the hook's time that reading may take at first; then is written unseen, and read again."""
+UNSEEN_PAUSE = timedelta(minutes=10)
+"""After the first rounds of writing unseen the hook waits so long, then twice as long …: a service that cannot start
+has a hook every half minute, and flash wears."""
 
 WAY_OUT = "To restore an inverter without the configuration, name it: hems restore --host ADDRESS"
 
@@ -60,11 +68,21 @@ class Target:
     options: GoodWeOptions
     data: Path
     record: ControlRecord | None = None
+    last: ControlRecord | None = None
+    """The record of a run that controlled what answers at this address, where that is all the record is used for."""
 
     @property
     def address(self) -> tuple[str, int]:
         """Where it answers."""
         return self.options.host, self.options.port
+
+    @property
+    def last_known(self) -> ControlRecord | None:
+        """The run whose save may be written unseen: it controlled what is at this very address, and did not let go."""
+        known = self.record or self.last
+        if known is None or known.ended is not None or not known.serial_number:
+            return None
+        return known if (known.inverter.host, known.inverter.port) == self.address else None
 
 
 async def restore_inverter(
@@ -77,7 +95,8 @@ async def restore_inverter(
     """
     environment = os.environ
     if host is not None:
-        targets = [_named(config_path, host, port, progress)]
+        named = _named(config_path, host, port, progress)
+        targets = [replace(named, last=read_record(_places(config_path, environment)))]
     else:
         targets = _targets(config_path, environment, progress)
         if port is not None:
@@ -85,7 +104,7 @@ async def restore_inverter(
     if any(is_held(target.data) for target in targets):
         progress("The service is running and may force a mode again: stop it first to keep the inverter in self-use.")
     # One after the other: both may have their owner's settings saved in the same file.
-    return _worst([await _restore(target, environment, progress, ATTEMPTS) for target in targets])
+    return _worst([await _restore(target, environment, progress, ATTEMPTS, _unseen_of(target)) for target in targets])
 
 
 async def restore_after_stop(
@@ -211,17 +230,52 @@ async def _restore_within(
     retry = target.options.retry
     hasty = replace(retry, timeout_s=min(retry.timeout_s, AFTER_STOP_TIMEOUT_S))
     target = replace(target, options=replace(target.options, retry=hasty))
+    now = SystemClock().now()
+    unseen = _unseen_of(target, _rounds_left(target.last_known, now))
+    patience_s = None if unseen is None else READING_SHARE * seconds
     try:
         async with asyncio.timeout(seconds):
-            return await _restore(target, environment, progress, None)
+            return await _restore(target, environment, progress, None, unseen, patience_s)
     except TimeoutError:
-        return Unreachable(detail=f"{_shown(target)} did not confirm self-use within {seconds:.0f} s")
+        silence = Unreachable(detail=f"{_shown(target)} did not confirm self-use within {seconds:.0f} s")
+        if unseen is None:
+            return silence
+        _note_unseen(target, unseen.rounds, now, progress)
+        return unseen.told(silence)
+
+
+def _rounds_left(record: ControlRecord | None, now: datetime) -> int:
+    """Return how often the hook may write unseen now; the pauses are those of the running coordinator."""
+    if record is None:
+        return 0
+    if record.unseen_at is None or record.unseen < UNSEEN_ROUNDS:
+        return UNSEEN_ROUNDS - record.unseen
+    pause = UNSEEN_PAUSE * 2 ** min(record.unseen - UNSEEN_ROUNDS, 10)
+    return 1 if abs(now - record.unseen_at) >= pause else 0  # also after a clock that was set back
+
+
+def _unseen_of(target: Target, rounds: int = UNSEEN_ROUNDS) -> UnseenRestore | None:
+    """Return what writes to ``target`` unseen; None where nobody knows which inverter that is."""
+    known = target.last_known
+    if known is None or rounds < 1:
+        return None
+    saved = JsonUserSettingsStore(known.data / STATE / USER_SETTINGS_FILE)
+    last = LastKnown(serial_number=known.serial_number, user_settings=saved, time_zone=known.inverter.time_zone)
+    return GoodWeConnector(target.options, SystemClock(), saved).restore_unseen(last, rounds)
 
 
 async def _restore(
-    target: Target, environment: Mapping[str, str], progress: Tell, attempts: int | None
+    target: Target,
+    environment: Mapping[str, str],
+    progress: Tell,
+    attempts: int | None,
+    unseen: UnseenRestore | None,
+    patience_s: float | None = None,
 ) -> CommandResult:
-    """Try ``attempts`` times, or until it is done; note a success where the next one looks for it."""
+    """Try ``attempts`` times, or until it is done; note a success where the next one looks for it.
+
+    ``patience_s`` is how long reading may take before the first round is written unseen.
+    """
     saved = JsonUserSettingsStore(target.data / STATE / USER_SETTINGS_FILE)
     clock = SystemClock()
     attempt = 0
@@ -231,7 +285,11 @@ async def _restore(
         progress(f"Restoring self-use at {_shown(target)} (attempt {attempt}{of}) …")
         # The save of a running service is its own: it will touch the settings again, and may be killed then.
         user_settings = _OnlyRead(saved) if is_held(target.data) else saved
-        result = await restore_opened(GoodWeConnector(target.options, clock, user_settings))
+        connector = GoodWeConnector(target.options, clock, user_settings)
+        if unseen is None:
+            result = await restore_opened(connector)
+        else:
+            result = await restore_opened(connector, unseen, None if unseen.account else patience_s)
         if isinstance(result, Applied | AlreadySo):
             _note(target, environment, clock.now(), progress)
             return result
@@ -271,6 +329,16 @@ def _note(target: Target, environment: Mapping[str, str], now: datetime, progres
         except StorageError as error:
             problems.append(str(error))
     for problem in problems:
+        progress(f"The record of the service could not be renewed: {problem}")
+
+
+def _note_unseen(target: Target, rounds: int, now: datetime, progress: Tell) -> None:
+    """Keep in the record how often was written unseen, for the next hook; a running service's record is its own."""
+    record = target.last_known
+    if record is None or rounds == 0 or is_held(target.data):
+        return
+    places = tuple(place for place in record.places if place.is_dir())
+    for problem in write_record(replace(record, unseen=record.unseen + rounds, unseen_at=now, places=places)):
         progress(f"The record of the service could not be renewed: {problem}")
 
 

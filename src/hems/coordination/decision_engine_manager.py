@@ -104,7 +104,9 @@ class DecisionEngineManager:
     def decide(self, context: DecisionContext, envelope: SafetyEnvelope) -> Decision:
         """Return the decision for ``context`` within ``envelope``, and remember it."""
         decision = arbitrate(context, self._proposals(context, envelope), envelope, self._options.arbiter)
-        decision = replace(decision, command=in_whole_steps(decision.command), shadows=self._shadows(context))
+        shadows = self._shadows(context)
+        score = decision.score or next((shadow.score for shadow in shadows if shadow.score is not None), None)
+        decision = replace(decision, command=in_whole_steps(decision.command), shadows=shadows, score=score)
         planner = self.in_charge
         self._plan = planner.plan_for(context) if isinstance(planner, OptimalStrategy) else None
         self._history.append(decision)

@@ -63,7 +63,7 @@ class PlanWatch:
 
     def _load_left(self, slot: PlannedSlot, snapshot: SiteSnapshot, now: datetime) -> str | None:
         load, pv = snapshot.load, snapshot.pv
-        if load.power_w is None or pv.power_w is None or Quality.GOOD is not load.quality is not pv.quality:
+        if load.power_w is None or pv.power_w is None or {load.quality, pv.quality} != {Quality.GOOD}:
             return None
         off_w = (load.power_w - pv.power_w) - (slot.load_w - slot.pv_w)
         step = now - (self._seen_at or now)

@@ -169,6 +169,7 @@ class Decision:
     """allowed, narrowed or refused."""
     causes: tuple[str, ...] = ()
     score: ScoreResult | None = None
+    """The score of the moment, whichever strategy is in charge; None where it was not computed."""
     proposals: tuple[Proposal, ...] = field(default=())
     reasoning: Reasoning | None = None
     shadows: tuple[Proposal, ...] = field(default=())

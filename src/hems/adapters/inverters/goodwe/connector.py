@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 from hems.adapters.inverters.goodwe.bus import BusError, MemoryBus, RegisterBus
 from hems.adapters.inverters.goodwe.device_map import DT_IDENTITY, ET_IDENTITY, UNIT_DT, UNIT_ET
 from hems.adapters.inverters.goodwe.dt import DtInverter, open_dt
-from hems.adapters.inverters.goodwe.errors import WrongFamily
+from hems.adapters.inverters.goodwe.errors import ConnectionRefused, WrongFamily
 from hems.adapters.inverters.goodwe.es import EsInverter, open_es
 from hems.adapters.inverters.goodwe.et import EtInverter, open_et
 from hems.adapters.inverters.goodwe.identity import (
@@ -23,6 +24,7 @@ from hems.adapters.inverters.goodwe.library_bus import LibraryBus, LinkOptions
 from hems.adapters.inverters.goodwe.options import Family, GoodWeOptions
 from hems.adapters.inverters.goodwe.owner import OwnerSettings
 from hems.adapters.inverters.goodwe.reachability import find_out_why
+from hems.adapters.inverters.goodwe.unseen import UNSEEN_ROUNDS, UNSEEN_TIMEOUT_S, LastKnown, UnseenRestore
 from hems.adapters.inverters.user_settings import MemoryUserSettingsStore
 from hems.domain.command import CommandResult, Unreachable
 from hems.domain.errors import ConfigurationError, InverterUnreachable
@@ -85,6 +87,14 @@ class GoodWeConnector:
         except BaseException:
             await bus.close()
             raise
+
+    def restore_unseen(self, last_known: LastKnown, rounds: int = UNSEEN_ROUNDS) -> UnseenRestore:
+        """Return what ends a forced mode of ``last_known``, should it be silent or garbled where the options say."""
+        link = self._options.link
+        once = replace(link.retry, timeout_s=min(link.retry.timeout_s, UNSEEN_TIMEOUT_S), retries=0)
+        return UnseenRestore(
+            last_known, lambda: self._bus_factory(replace(link, retry=once)), self._clock, rounds=rounds
+        )
 
     async def _identify(self, link: LinkOptions) -> DeviceInfo:
         patient = self._family is not None
@@ -196,13 +206,34 @@ async def open_in_memory(
         raise InverterUnreachable(f"the device in memory does not answer: {error}") from error
 
 
-async def restore_inverter(connector: InverterConnector) -> CommandResult:
-    """Put an inverter back to self-use and to its owner's settings, standing alone, from any state."""
+async def restore_inverter(
+    connector: InverterConnector, unseen: UnseenRestore | None = None, patience_s: float | None = None
+) -> CommandResult:
+    """Put an inverter back to self-use and to its owner's settings, standing alone, from any state.
+
+    Where it cannot be read, or not within ``patience_s``, self-use is written all the same if ``unseen`` knows how:
+    the result stays ``Unreachable``, its detail says what was sent.
+    """
+    try:
+        async with asyncio.timeout(patience_s):
+            result = await _restore_by_reading(connector, unseen)
+    except TimeoutError:
+        result = Unreachable(detail=f"it did not confirm self-use within {patience_s:.0f} s")
+    if unseen is None or not isinstance(result, Unreachable):
+        return result
+    return await unseen.after(result)
+
+
+async def _restore_by_reading(connector: InverterConnector, unseen: UnseenRestore | None) -> CommandResult:
     try:
         inverter = await connector.open()
     except InverterUnreachable as error:
+        if unseen is not None and isinstance(error, ConnectionRefused):
+            unseen.saw_nobody()
         return Unreachable(detail=str(error))
     try:
+        if unseen is not None:
+            unseen.saw(inverter.identity.serial_number)
         return await inverter.restore_self_use(user_settings=True)
     finally:
         await inverter.close()

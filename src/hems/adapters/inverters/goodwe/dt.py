@@ -11,8 +11,8 @@ from hems.adapters.inverters.goodwe.controller import Controller
 from hems.adapters.inverters.goodwe.device_map import DT_METER, DT_RUNTIME, UNIT_DT, WORK_STATES_DT
 from hems.adapters.inverters.goodwe.fields import DT_SINGLE_PHASE_PLACES, DT_THREE_PHASE_PLACES
 from hems.adapters.inverters.goodwe.identity import DeviceInfo
-from hems.adapters.inverters.goodwe.options import GoodWeOptions
-from hems.adapters.inverters.goodwe.owner import OwnerSettings
+from hems.adapters.inverters.goodwe.options import Family, GoodWeOptions
+from hems.adapters.inverters.goodwe.owner import OwnerSettings, Reach
 from hems.adapters.inverters.goodwe.readings import (
     energy_counters,
     grid_reading,
@@ -118,6 +118,7 @@ async def open_dt(
     rated_w = info.rated_power_w
     places = DT_SINGLE_PHASE_PLACES if info.single_phase else DT_THREE_PHASE_PLACES
     export = SwitchAndWatts(rated_power_w=rated_w) if info.single_phase else SwitchAndShare(rated_power_w=rated_w)
+    owner.note_reach(Reach(family=Family.DT, places=places))
     controller = Controller(
         access=NoBatteryAccess(bus, UNIT_DT, places),
         forced=None,

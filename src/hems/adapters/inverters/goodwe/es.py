@@ -21,8 +21,8 @@ from hems.adapters.inverters.goodwe.fields import (
     Place,
 )
 from hems.adapters.inverters.goodwe.identity import ARM_WITH_ECO_V2, DeviceInfo
-from hems.adapters.inverters.goodwe.options import ControlChoice, GoodWeOptions
-from hems.adapters.inverters.goodwe.owner import OwnerSettings
+from hems.adapters.inverters.goodwe.options import ControlChoice, Family, GoodWeOptions
+from hems.adapters.inverters.goodwe.owner import OwnerSettings, Reach
 from hems.adapters.inverters.goodwe.readings import percent
 from hems.adapters.inverters.goodwe.registers import word_of, words
 from hems.adapters.inverters.goodwe.slots import decode
@@ -32,6 +32,8 @@ from hems.domain.site import Ability, Capabilities, ControlMethod, ReportedBatte
 from hems.ports.clock import Clock
 
 MIN_SOC_ADDRESS = 0x560
+IN_SETTINGS = frozenset({Field.WORK_MODE, Field.MIN_SOC, Field.EXPORT_SWITCH, Field.EXPORT_VALUE})
+"""The fields that lie in the settings block; the others have a place of their own."""
 _RUNTIME_LEAST = 83  # up to the power of the backup circuits
 _MODBUS_FROM = 30_000  # registers above lie in Modbus, those below are reached through AA55 [lib]
 _READ_RUNTIME, _RUNTIME = bytes.fromhex("010600"), bytes.fromhex("0186")
@@ -64,10 +66,9 @@ class EsAccess:
 
     async def read_image(self, fields: Iterable[Field] | None = None) -> dict[Field, bytes]:
         """Return the given fields, or all; those the device lacks are missing."""
-        in_settings = {Field.WORK_MODE, Field.MIN_SOC, Field.EXPORT_SWITCH, Field.EXPORT_VALUE}
-        wanted = in_settings | self._places.keys() if fields is None else set(fields)
+        wanted = IN_SETTINGS | self._places.keys() if fields is None else set(fields)
         image: dict[Field, bytes] = {}
-        if wanted & in_settings:
+        if wanted & IN_SETTINGS:
             data = await read_es_settings(self._bus)
             image[Field.MIN_SOC] = data[32:34]
             image[Field.EXPORT_SWITCH] = data[18:20]
@@ -215,6 +216,7 @@ async def open_es(
     places: dict[Field, Place] = dict(ECO_V2_PLACES if has_eco_v2(info) else ES_ECO_V1_PLACES)
     if info.arm_version >= ARM_WITH_ECO_V2:
         places |= ES_FAST_CHARGE_PLACES
+    owner.note_reach(Reach(family=Family.ES, places=places))
     forced = _choose(ControlChoice(options.control))
     controller = Controller(
         access=EsAccess(bus, clock, options.time_zone, places),

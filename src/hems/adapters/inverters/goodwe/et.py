@@ -36,8 +36,8 @@ from hems.adapters.inverters.goodwe.fields import (
     Place,
 )
 from hems.adapters.inverters.goodwe.identity import ARM_WITH_ECO_V2, DeviceInfo
-from hems.adapters.inverters.goodwe.options import ControlChoice, GoodWeOptions
-from hems.adapters.inverters.goodwe.owner import OwnerSettings
+from hems.adapters.inverters.goodwe.options import ControlChoice, Family, GoodWeOptions
+from hems.adapters.inverters.goodwe.owner import OwnerSettings, Reach
 from hems.adapters.inverters.goodwe.readings import percent, read_naive_clock
 from hems.adapters.inverters.goodwe.registers import word_of
 from hems.adapters.inverters.goodwe.targets import ForcedPower
@@ -177,6 +177,7 @@ async def open_et(
         del places[Field.EMS]
         remarks.append("this firmware has no EMS registers: power is controlled through eco slots")
     remarks += await _ems_enable_remark(bus) if Field.EMS in places else []
+    owner.note_reach(Reach(family=Family.ET, places=places))
     forced = choose_control(ControlChoice(options.control), places)
     controller = Controller(
         access=EtAccess(bus, places),

@@ -82,6 +82,20 @@ DT_SINGLE_PHASE_PLACES: Mapping[Field, Place] = {Field.EXPORT_LIMIT: Place(addre
 
 EMS_ENABLE_ADDRESS = 47505  # OpenEMS writes 2 there before it uses EMS [OE]; here it is only read and reported
 
+PLACE_MAPS: tuple[Mapping[Field, Place], ...] = (
+    ET_PLACES,
+    ECO_V1_PLACES,
+    ECO_V2_PLACES,
+    FAST_CHARGE_PLACES,
+    ET_100_KW_PLACES,
+    ET_50_KW_PLACES,
+    ES_ECO_V1_PLACES,
+    ES_FAST_CHARGE_PLACES,
+    DT_THREE_PHASE_PLACES,
+    DT_SINGLE_PHASE_PLACES,
+)
+"""All of the above: nothing is written at any other place, whatever a file says."""
+
 UNSET = 0xFFFF
 _LARGEST_FIRST_WORD: Mapping[Field, int] = {
     Field.EMS: 0xFF,  # 1 to 12, 255 stops

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
-from hems.adapters.inverters.goodwe.fields import Field, Image, cannot_hold
+from hems.adapters.inverters.goodwe.fields import PLACE_MAPS, Field, Image, Place, cannot_hold
+from hems.adapters.inverters.goodwe.options import Family
 from hems.domain.errors import StorageError
 from hems.domain.secrets import shortened_serial
 from hems.ports.inverter import UserSettingsStore
@@ -19,6 +21,15 @@ from hems.ports.inverter import UserSettingsStore
 FORMAT = 1
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How one inverter's fields are reached, kept for whoever has to write to it without being able to ask."""
+
+    family: Family
+    places: Mapping[Field, Place]
+    """Those that have one; what an ES inverter keeps in its settings block has none."""
 
 
 class OwnerSettings:
@@ -32,6 +43,8 @@ class OwnerSettings:
         self._held = False
         self._set_aside: dict[str, object] | None = None
         self._loaded = False
+        self._reach: Reach | None = None
+        self._saved_reach: Reach | None = None
 
     @property
     def is_held(self) -> bool:
@@ -42,6 +55,20 @@ class OwnerSettings:
     def touched(self) -> Image:
         """The owner's value of every field we have changed."""
         return {field: self._fields[field] for field in self._touched}
+
+    @property
+    def fields(self) -> Image:
+        """What was saved of every field the device had, whether we have changed it or not."""
+        return self._fields
+
+    @property
+    def reach(self) -> Reach | None:
+        """How the fields are reached by the save; None where an older version saved it without."""
+        return self._saved_reach
+
+    def note_reach(self, reach: Reach) -> None:
+        """Have how the fields are reached saved with them from now on."""
+        self._reach = reach
 
     def load(self) -> None:
         """Take up a save that an earlier run left behind; does nothing the second time.
@@ -70,6 +97,7 @@ class OwnerSettings:
             self._fields, self._touched = {}, set()
             raise StorageError(f"the saved inverter settings cannot be understood: {error}") from error
         self._touched &= self._fields.keys()
+        self._saved_reach = _reach_in(own)
         self._held = True
 
     def save_all(self, image: Image) -> None:
@@ -81,6 +109,8 @@ class OwnerSettings:
         if not self._held:
             self._fields, self._touched = dict(image), set()
             self._write()
+        elif self._reach is not None and self._reach != self._saved_reach:
+            self._write()  # a save of an older version, or of the inverter before an update of its firmware
 
     def before_touching(self, fields: Iterable[Field], image: Image) -> None:
         """Note that ``fields`` are about to be changed; their present values in ``image`` are the owner's.
@@ -120,7 +150,7 @@ class OwnerSettings:
             self._store.clear()
         else:
             self._store.save(self._set_aside)
-        self._fields, self._touched, self._held = {}, set(), False
+        self._fields, self._touched, self._held, self._saved_reach = {}, set(), False, None
 
     def _write(self) -> None:
         record: dict[str, Any] = {
@@ -129,9 +159,14 @@ class OwnerSettings:
             "fields": {field.value: value.hex() for field, value in sorted(self._fields.items())},
             "touched": sorted(field.value for field in self._touched),
         }
+        reach = self._reach or self._saved_reach
+        if reach is not None:
+            places = {field.value: [place.address, place.count] for field, place in sorted(reach.places.items())}
+            record["reach"] = {"family": reach.family.value, "places": places}
         if self._set_aside is not None:
             record["set_aside"] = self._set_aside
         self._store.save(record)
+        self._saved_reach = reach
         self._held = True
 
 
@@ -153,3 +188,21 @@ def _sorted_out(
     for other in reversed(others):
         set_aside = other if set_aside is None else {**other, "set_aside": set_aside}
     return own, set_aside
+
+
+def _reach_in(saved: Mapping[str, object]) -> Reach | None:
+    """Return how the fields are reached by ``saved``; None where it does not say, or names a wrong place."""
+    try:
+        reach = cast("Mapping[str, Any]", saved["reach"])
+        places = {Field(name): _known_place(Field(name), *place) for name, place in reach["places"].items()}
+        return Reach(family=Family(reach["family"]), places=places)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _known_place(field: Field, address: object, count: object) -> Place:
+    for places in PLACE_MAPS:
+        place = places.get(field)
+        if place is not None and (place.address, place.count) == (address, count):
+            return place
+    raise ValueError(f"{field.value} does not lie at {address}")

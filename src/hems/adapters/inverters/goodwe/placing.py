@@ -102,18 +102,23 @@ class Placing:
         differing = ((name, value) for name, value in target.items() if self.differs(image, name, value))
         return sorted(differing, key=lambda step: _stage(*step))
 
-    async def put_unseen(self, image: Image, target: Target) -> None:
+    async def put_unseen(self, image: Image, target: Target) -> dict[Field, BusError | None]:
         """Write what differs from ``image``, the last that was seen, though nothing can be read back.
 
         A line that garbles or loses every answer may still carry every question.
+        Returns: what came back for each field that was written; None is an acknowledgement.
         """
+        answers: dict[Field, BusError | None] = {}
         for name, value in self._steps(image, target):
             self._written_s[name] = self._clock.monotonic()
             self._unproven.add(name)
+            answers[name] = None
             try:
                 await self._access.write_field(name, value)
             except BusError as error:
+                answers[name] = error
                 logger.warning("written without an answer: %s: %s", name.value, error)
+        return answers
 
     async def _unconfirmed(self, expected: Target) -> tuple[Field, ...]:
         """Return the fields that still do not hold what was written, after all tries of reading back."""
