@@ -242,7 +242,7 @@ def report(
         "cycles_per_day": round(sum(max(s.battery_w, 0.0) for s in lived) * HOURS / HOME.capacity_wh / days, 3),
         "without_plan": without_plan,
         "seconds": round(seconds, 1),
-        "by_month": by_month(lived),
+        "saved_by_month_pln": by_month(lived),
         "modes_pct": modes_pct(lived),
     }
     print(json.dumps(figures, indent=2))
@@ -259,7 +259,7 @@ def modes_pct(slots: Sequence[LivedSlot]) -> dict[str, float]:
 
 
 def by_month(slots: Sequence[LivedSlot]) -> dict[str, float]:
-    """Return what of each month's possible saving was captured [%]; a month's ends are those that were lived."""
+    """Return what each month saved over an idle battery [PLN], what is left stored not counted."""
     months: dict[str, list[LivedSlot]] = defaultdict(list)
     for slot in slots:
         months[f"{slot.start.astimezone(ZONE):%Y-%m}"].append(slot)
