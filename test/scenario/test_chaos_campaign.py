@@ -15,6 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from hems.adapters.inverters.goodwe.controller import Controller
+from hems.adapters.inverters.goodwe.unseen import UnseenRestore
 from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.chaos.campaign import INVARIANTS, replay_command
 from hems.chaos.day import live_through
@@ -119,6 +120,11 @@ BROKEN_GUARDS: dict[str, tuple[int, DayPlan, Callable[[], AbstractContextManager
         2,
         winter_day(["bad_crc:1@1800+1800"]),
         lambda: patch.object(Controller, "_end_unseen", do_nothing),
+    ),
+    "the restore hook writes nothing that it cannot read back": (
+        2,
+        winter_day(["bad_crc:1@1800+1800"], [trouble("process_killed_idle", 1801.0, 1.0)]),
+        lambda: patch.object(UnseenRestore, "_write_all", do_nothing),
     ),
     "every third decision is forgotten": (3, winter_day(), lose_every_third_cycle),
     "the budget is not kept": (

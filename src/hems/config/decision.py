@@ -26,7 +26,7 @@ class DecisionSettings(Section):
         default=36, ge=6, le=72, description="How far ahead is planned; beyond published prices by similar days."
     )
     change_price: float = Field(
-        default=0.002,
+        default=0.005,
         ge=0,
         le=1,
         description="What a change of mode counts beside its money, in currency: keeps the plan from flipping for "
