@@ -15,6 +15,7 @@ from hems.domain.command import Command, Mode
 from hems.domain.decision import Decision, Priority, Proposal
 from hems.domain.safety import Bounds, Cause, SafetyEnvelope, Violation
 from hems.safety.rule import STOP_BATTERY, STOP_FORCED
+from support.plan_records import reasoning
 from support.safety_builders import NOON, context
 
 SOON = NOON + timedelta(minutes=17)
@@ -97,6 +98,17 @@ def test_a_charge_says_what_it_costs() -> None:
     assert "1.25 kWh of it from the grid at 0.90 PLN/kWh: 1.12 PLN" in decide(wish(CHARGE)).reason
     sunny = decide(wish(CHARGE), pv__power_w=4500.0)
     assert "0.50 kWh of it from the grid" in sunny.reason
+
+
+def test_a_plan_has_told_its_money_and_weighed_its_changes() -> None:
+    planned = replace(wish(CHARGE, source="optimal"), reasoning=reasoning())
+    early = decide(planned, active=None, charging=False, active_since=since(2.0))
+    assert early.mode is Mode.CHARGE  # the score would have waited: see the table below
+    assert early.reason == "because of optimal"
+    bounds = SafetyEnvelope(at=NOON, bounds=Bounds(forced_charge_max_w=1664.0))
+    narrowed = decide(planned, envelope=bounds)
+    assert narrowed.reason.startswith("because of optimal; narrowed to charge with 1664 W")
+    assert narrowed.reasoning == planned.reasoning
 
 
 def since(minutes: float) -> datetime:

@@ -36,6 +36,8 @@ def explain(
     else:
         parts = [winner.reason]
     parts.extend(_bounding(verdict))
+    if winner is not None and winner.reasoning is not None:
+        return "; ".join(parts)  # a plan's sentence has told the money and what else there was
     cost = cost_text(context, command_of(verdict))
     if cost is not None:
         parts.append(cost)
