@@ -12,6 +12,7 @@ from hems.composition.battery_status import battery_status
 from hems.composition.figures import FigureBoard
 from hems.composition.opening import Opening
 from hems.composition.parts import Surroundings, build_parts, coordinator_options_of
+from hems.composition.plan_status import plan_status
 from hems.composition.tools import Loaded
 from hems.coordination.enhanced_data_collector import EnhancedDataCollector
 from hems.coordination.events import EventLog
@@ -171,6 +172,7 @@ class Household:
         context = prices.price_context(now)
         extra = {
             "battery": self._battery(),
+            "plan": plan_status(self.coordinator.parts.decisions.plan),
             "price": {
                 "price_per_mwh": context.price_per_mwh,
                 "currency": context.currency,
