@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 
-from hems.adapters.forecasts.http_json import bounded_wait, finite_number, short
+from hems.adapters.forecasts.http_json import finite_number, short
+from hems.adapters.http_answers import bounded_wait
 from hems.domain.errors import RejectedData
 from hems.domain.time_grid import MTU, floor_to_grid
 

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
+from hems.adapters.http_answers import read_bounded_body, retry_after
 from hems.domain.errors import ForecastRefused, ForecastUnavailable, RejectedData
 from hems.domain.secrets import Redactor, secrets_in_address, without_secrets
 from hems.ports.clock import Clock
@@ -22,7 +22,6 @@ from hems.ports.clock import Clock
 _WORTH_ANOTHER_TRY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers of the 4xx range that pass by themselves; every other one means that the request is wrong."""
 
-_LONGEST_WAIT = timedelta(days=1)
 
 WaitOf = Callable[[object], timedelta | None]
 """Reads from the body of a refusal how long to wait; None where it does not say."""
@@ -118,7 +117,7 @@ class JsonClient:
             )
         try:
             async with self._client.stream("GET", address) as response:
-                return response, await self._read_body(response, address)
+                return response, await read_bounded_body(response, address, self._options.body_limit_bytes)
         except httpx2.TimeoutException as error:
             raise ForecastUnavailable(
                 f"{address} did not answer within {self._options.timeout_s:g} s ({type(error).__name__}); check the "
@@ -134,17 +133,6 @@ class JsonClient:
                 f"DNS, and {self._options.key}"
             ) from error
 
-    async def _read_body(self, response: httpx2.Response, address: str) -> bytes:
-        if "," in response.headers.get("Content-Encoding", ""):
-            # Packed twice, a few kilobytes unpack to gigabytes between two looks at their size.
-            raise RejectedData(f"{address} answered with a body packed more than once")
-        body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > self._options.body_limit_bytes:
-                raise RejectedData(f"{address} answered with more than {self._options.body_limit_bytes} bytes")
-        return bytes(body)
-
     def _check_status(self, response: httpx2.Response, body: bytes, address: str, wait_of: WaitOf | None) -> None:
         status = response.status_code
         if status == HTTPStatus.OK:
@@ -154,7 +142,7 @@ class JsonClient:
         if excerpt:
             said += f": {excerpt}"
         if status in _WORTH_ANOTHER_TRY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = self._retry_after(response.headers.get("Retry-After"))
+            wait = retry_after(response.headers.get("Retry-After"), self._clock)
             if wait is None and wait_of is not None:
                 wait = _wait_in(body, wait_of)
             asked = "" if wait is None else f"; asks to wait {wait.total_seconds():.0f} s"
@@ -164,25 +152,6 @@ class JsonClient:
         if status >= HTTPStatus.BAD_REQUEST:
             raise ForecastRefused(f"{said}; check {self._options.key}, site.latitude, site.longitude and pv.planes")
         raise RejectedData(f"{said}; only 200 carries a forecast")
-
-    def _retry_after(self, value: str | None) -> timedelta | None:
-        """Return the wait that a Retry-After header asks for: seconds, or an HTTP date; None where it is neither."""
-        if value is None:
-            return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            try:
-                until: datetime = parsedate_to_datetime(value)
-            except (ValueError, OverflowError):
-                return None
-            return bounded_wait((until.replace(tzinfo=UTC) if until.tzinfo is None else until) - self._clock.now())
-        return bounded_wait(timedelta(seconds=min(seconds, 1e6))) if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def bounded_wait(wait: timedelta) -> timedelta:
-    """Return ``wait`` between nothing and a day: no server may silence us for longer."""
-    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 def parse_json(body: bytes, where: str) -> object:

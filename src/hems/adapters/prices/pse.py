@@ -6,18 +6,17 @@ Source: https://api.raporty.pse.pl, a Microsoft Data API Builder; query options 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import date
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 import httpx2
 import structlog
 
+from hems.adapters.http_answers import read_bounded_body, retry_after
 from hems.adapters.prices.pse_rows import PSE_ZONE, compass_from_rows, prices_from_rows, read_page
 from hems.adapters.prices.registry import PRICE_SOURCES
 from hems.adapters.registry import options_from
@@ -195,7 +194,7 @@ class PsePriceSource:
             )
         try:
             async with self._client.stream("GET", address) as response:
-                body = await self._read_body(response, address)
+                body = await read_bounded_body(response, address, self._options.body_limit_bytes)
         except httpx2.TimeoutException as error:
             raise PricesUnavailable(
                 f"{address} did not answer within {self._options.timeout_s:g} s ({type(error).__name__}); check the "
@@ -213,17 +212,6 @@ class PsePriceSource:
         self._check_status(response, body, address)
         return body
 
-    async def _read_body(self, response: httpx2.Response, address: str) -> bytes:
-        if "," in response.headers.get("Content-Encoding", ""):
-            # Packed twice, a few kilobytes unpack to gigabytes between two looks at their size.
-            raise RejectedData(f"{address} answered with a body packed more than once")
-        body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > self._options.body_limit_bytes:
-                raise RejectedData(f"{address} answered with more than {self._options.body_limit_bytes} bytes")
-        return bytes(body)
-
     def _check_status(self, response: httpx2.Response, body: bytes, address: str) -> None:
         status = response.status_code
         if status == HTTPStatus.OK:
@@ -233,7 +221,7 @@ class PsePriceSource:
         if excerpt:
             said += f": {excerpt}"
         if status in _WORTH_ANOTHER_TRY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = self._retry_after(response.headers.get("Retry-After"))
+            wait = retry_after(response.headers.get("Retry-After"), self._clock)
             asked = "" if wait is None else f"; asks to wait {wait.total_seconds():.0f} s"
             raise PricesUnavailable(said + asked, retry_after=wait)
         if 300 <= status < 400:
@@ -241,24 +229,6 @@ class PsePriceSource:
         if status >= HTTPStatus.BAD_REQUEST:
             raise PricesRefused(f"{said}; check prices.pse.base_url; if it is right, the interface changed: update")
         raise RejectedData(f"{said}; only 200 carries prices")
-
-    def _retry_after(self, value: str | None) -> timedelta | None:
-        """Return the wait that a Retry-After header asks for: seconds, or an HTTP date; None where it is neither."""
-        if value is None:
-            return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            return self._until_http_date(value)
-        return timedelta(seconds=min(seconds, 86_400.0)) if math.isfinite(seconds) and seconds >= 0 else None
-
-    def _until_http_date(self, value: str) -> timedelta | None:
-        try:
-            until: datetime = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        aware = until.replace(tzinfo=UTC) if until.tzinfo is None else until
-        return min(max(aware - self._clock.now(), timedelta(0)), timedelta(days=1))
 
 
 @PRICE_SOURCES.register("pse")
