@@ -111,10 +111,17 @@ async def test_operation_modes_move_the_battery_and_general_undoes_them(model: s
         assert await inverter.get_grid_export_limit() == 1200
 
 
-@pytest.mark.parametrize("port", ["udp", "tcp"])
-@pytest.mark.parametrize("model", ["GW6000-ES-20", "GW10K-ET-fw617"])
-async def test_ems_modes_through_the_library_over_both_transports(model: str, port: str) -> None:
-    options = ServerOptions(simulator=house(model), host="127.0.0.77", udp_port=8899, tcp_port=0, speed=SPEED)
+@pytest.mark.parametrize(
+    ("model", "port", "host"),  # the library talks UDP on port 8899 only: each case has an address of its own
+    [
+        ("GW6000-ES-20", "udp", "127.0.0.71"),
+        ("GW6000-ES-20", "tcp", "127.0.0.72"),
+        ("GW10K-ET-fw617", "udp", "127.0.0.73"),
+        ("GW10K-ET-fw617", "tcp", "127.0.0.74"),
+    ],
+)
+async def test_ems_modes_through_the_library_over_both_transports(model: str, port: str, host: str) -> None:
+    options = ServerOptions(simulator=house(model), host=host, udp_port=8899, tcp_port=0, speed=SPEED)
     server = SimulatorServer(options, SystemClock())
     await server.start()
     try:
