@@ -1,4 +1,4 @@
-"""What a house measured over a span of time, as arrays, and how good that record is. Needs numpy: not for the service."""
+"""What a house measured over a span of time, as arrays, and how good that record is. Needs numpy."""
 
 from __future__ import annotations
 
