@@ -12,11 +12,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from hems.planning import kernel, kernel_modes
+from hems.planning import kernel, kernel_modes, kernel_rolling
 
 
 class Kernel:
-    """The functions of `planning.kernel` and `planning.kernel_modes`, plain or compiled, under their own names."""
+    """The functions of the three kernel modules, plain or compiled, under their own names."""
 
     def __init__(self, *parts: ModuleType, is_compiled: bool) -> None:
         self.is_compiled = is_compiled
@@ -31,7 +31,7 @@ class Kernel:
         raise AttributeError(name)
 
 
-PLAIN = Kernel(kernel, kernel_modes, is_compiled=False)
+PLAIN = Kernel(kernel, kernel_modes, kernel_rolling, is_compiled=False)
 """The kernel as the service runs it."""
 
 
@@ -44,7 +44,7 @@ def fastest_kernel() -> Kernel:
 
     parts = []
     jitted: dict[str, Any] = {}
-    for source in (kernel, kernel_modes):
+    for source in (kernel, kernel_modes, kernel_rolling):
         part = _second_copy(source)
         for name, function in inspect.getmembers(part, inspect.isfunction):
             if name in jitted:

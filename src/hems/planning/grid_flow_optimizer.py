@@ -16,7 +16,7 @@ from hems.domain.plan import Choice, NoPlan, Plan, PlannedSlot
 from hems.planning import kernel, kernel_modes
 from hems.planning.kernel_modes import ANY_ORIGIN
 from hems.planning.money_unit import in_currency, in_units, money_unit
-from hems.planning.problem import PlanningOptions, Problem, build_problem
+from hems.planning.problem import LEAST_GAP, PlanningOptions, Problem, build_problem
 from hems.planning.reasoning import KERNEL_MODE, reasoning_of
 from hems.planning.restrictions import days_of, discharge_left, origin_locks, wear_for_cycles
 from hems.planning.solver import Solver, ValueFunction
@@ -25,9 +25,6 @@ LEAST_POWER_W = 100.0
 """Less no inverter regulates."""
 
 POWER_STEP_W = 100.0
-
-LEAST_GAP = 1e-6
-"""A certificate below this [money] is rounding."""
 
 SUN_W = 20.0
 """Above this the PV counts as giving something to curtail."""

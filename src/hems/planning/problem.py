@@ -15,6 +15,7 @@ from hems.domain.time_grid import MTU
 from hems.domain.units import kw_from_w, kwh_from_wh
 from hems.planning.kernel import CUT_NOTHING, CUT_SURPLUS, Limits
 from hems.planning.kernel_modes import ANY_ORIGIN, Store
+from hems.planning.kernel_rolling import Settings, end_value, fill_tube, widen
 
 PV_LEVEL_OF = (4, 3, 2, 1, 0)
 """Which PV level goes with each load level: much load with little sun, so that the net load has its whole spread."""
@@ -24,6 +25,9 @@ UNBOUNDED_KW = 1000.0
 
 READING_STEP_PCT = 1.0
 """Inverters tell the SoC in whole percents: a battery within one of its reserve has it."""
+
+LEAST_GAP = 1e-6
+"""A certificate below this [money] is rounding."""
 
 _SECONDS_PER_HOUR = 3600.0
 
@@ -112,9 +116,9 @@ def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options
     hours[0] = max((first + MTU - at).total_seconds(), 1.0) / _SECONDS_PER_HOUR
     load = _rows(outlook.load, first, slots, range(len(QUANTILE_LEVELS)))
     pv = _rows(outlook.pv, first, slots, PV_LEVEL_OF)
-    expected_load, expected_pv = _means(load), _means(pv)
-    load, pv = _widened(load, expected_load, options.spread), _widened(pv, expected_pv, options.spread)
-    if all(row == load[0] for row in load) and all(row == pv[0] for row in pv):
+    expected_load, load, is_load_certain = _widened(load, options.spread)
+    expected_pv, pv, is_pv_certain = _widened(pv, options.spread)
+    if is_load_certain and is_pv_certain:
         load, pv = load[:1], pv[:1]
     buy = list(outlook.import_per_kwh[skip : skip + slots])
     stored = kwh_from_wh(home.capacity_wh) * soc_pct / 100.0
@@ -138,7 +142,7 @@ def build_problem(outlook: Outlook, at: datetime, soc_pct: float | None, options
         store=store_of(home, soc_pct),
         exportable=kwh_from_wh(home.exportable_wh) if home.no_grid_energy_into_export else ANY_ORIGIN,
         cut=CUT_SURPLUS if home.can_limit_export else CUT_NOTHING,
-        end_value=max(sum(buy) / slots * home.charge_efficiency * home.discharge_efficiency - 2 * home.wear_per_kwh, 0),
+        end_value=end_value(buy, slots, limits_of(home), home.wear_per_kwh),
         home=home,
         day_ends=outlook.day_ends,
         remarks=tuple(remarks),
@@ -182,13 +186,12 @@ def _rows(forecast: EnergyForecast, first: datetime, slots: int, levels: Sequenc
     return [[max(kw_from_w(watts), 0.0) for watts in forecast.levels_w[i][skip : skip + slots]] for i in levels]
 
 
-def _widened(rows: list[list[float]], means: list[float], spread: float) -> list[list[float]]:
-    """Return ``rows`` drawn apart from their mean by ``spread``; no power falls below zero."""
-    return [[max(mean + (power - mean) * spread, 0.0) for power, mean in zip(row, means, strict=True)] for row in rows]
-
-
-def _means(rows: list[list[float]]) -> list[float]:
-    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+def _widened(rows: list[list[float]], spread: float) -> tuple[list[float], list[list[float]], bool]:
+    """Return the mean of ``rows``, the rows drawn apart from it by ``spread``, and whether all are the same."""
+    slots = len(rows[0])
+    mean, wide = [0.0] * slots, [[0.0] * slots for _ in rows]
+    is_certain = widen(rows, slots, spread, False, mean, wide)
+    return mean, wide, is_certain
 
 
 def limits_of(home: HomeModel) -> Limits:
@@ -218,31 +221,34 @@ def store_of(home: HomeModel, soc_pct: float) -> Store:
     )
 
 
+def settings_of(home: HomeModel, options: PlanningOptions) -> Settings:
+    """Return what the kernel's rolling step has to know of the options, in kWh and hours."""
+    capacity = kwh_from_wh(home.capacity_wh)
+    return (
+        options.spread,
+        options.change_price,
+        options.gap_share_max,
+        LEAST_GAP,
+        options.recharge_within.total_seconds() / _SECONDS_PER_HOUR,
+        capacity * options.recharge_at_once_below_pct / 100.0,
+        capacity * READING_STEP_PCT / 100.0,
+        max(kw_from_w(home.charge_max_w), 0.0) * home.charge_efficiency if Mode.CHARGE in home.modes else 0.0,
+    )
+
+
+def reserve_kwh(home: HomeModel) -> float:
+    """Return what the plan does not go below by its own will [kWh]."""
+    return kwh_from_wh(home.capacity_wh) * max(home.reserve_pct, home.floor_pct) / 100.0
+
+
 def _tube(
     home: HomeModel, soc_pct: float, hours: list[float], options: PlanningOptions
 ) -> tuple[list[float], list[float]]:
-    """Return the least and the most that may be stored at every slot's edge [kWh].
-
-    An SoC outside its window opens the window to it. Below the reserve the tube rises to it: within
-    ``recharge_within``, at once where it is nearly empty, and never faster than the battery can be charged.
-    """
+    """Return the least and the most that may be stored at every slot's edge [kWh]: see `kernel_rolling.fill_tube`."""
     capacity = kwh_from_wh(home.capacity_wh)
-    stored = capacity * soc_pct / 100.0
-    reserve = capacity * max(home.reserve_pct, home.floor_pct) / 100.0
-    high = [max(capacity * home.ceiling_pct / 100.0, stored)] * (len(hours) + 1)
-    low = [min(reserve, stored)] * (len(hours) + 1)
-    if stored >= reserve - capacity * READING_STEP_PCT / 100.0 or Mode.CHARGE not in home.modes:
-        return low, high
-    step = max(kw_from_w(home.charge_max_w), 0.0) * home.charge_efficiency
-    deadline = options.recharge_within.total_seconds() / _SECONDS_PER_HOUR
-    if soc_pct < options.recharge_at_once_below_pct:
-        deadline = 0.0
-    passed, reach = 0.0, stored
-    for t, length in enumerate(hours):
-        passed, reach = passed + length, reach + step * length
-        if passed > deadline - 1e-9:
-            low[t + 1] = min(reserve, reach)
-    for t in range(len(hours) - 1, -1, -1):  # what has to be there later must be reachable from here
-        low[t] = max(low[t], low[t + 1] - step * hours[t])
-    low[0] = min(low[0], stored)
+    low, high = [0.0] * (len(hours) + 1), [0.0] * (len(hours) + 1)
+    fill_tube(
+        capacity * soc_pct / 100.0, reserve_kwh(home), capacity * home.ceiling_pct / 100.0, hours, len(hours),
+        settings_of(home, options), low, high,
+    )  # fmt: skip
     return low, high

@@ -13,14 +13,12 @@ from hems.domain.command import Mode
 from hems.domain.units import kwh_from_wh
 from hems.planning.kernel import FREE, NO_BATTERY_EXPORT, NO_GRID_CHARGE
 from hems.planning.kernel_modes import ANY_ORIGIN
+from hems.planning.kernel_rolling import mark_unlawful
 from hems.planning.problem import Problem
 from hems.planning.solver import ExactPlan, Solver
 
 ROUNDS = 4
 """How often slots are barred one after the other before the simple ways are compared: more was never found better."""
-
-LEAST_EXPORT_KWH = 0.02
-"""Less than this beyond the origin is rounding of the plan, not a sale."""
 
 DEAREST_WEAR = 5.0
 """Added wear [money/kWh] at which no price makes a battery move."""
@@ -67,24 +65,13 @@ def origin_locks(solver: Solver, problem: Problem, free: ExactPlan, wear: Sequen
 
 def _unlawful_slots(problem: Problem, change: Sequence[float]) -> list[int]:
     """Return the slots in which the plan sells what the sun did not give."""
-    to_store, to_house = problem.limits[2], problem.limits[3]
-    stored, sunny = problem.stored, min(problem.exportable, problem.stored)
-    broken = []
-    for t, hours in enumerate(problem.hours):
-        net = problem.expected_load[t] - problem.expected_pv[t]
-        if change[t] >= 0.0:
-            sunny += min(change[t], max(-net, 0.0) * hours * to_store)
-        else:
-            into_house = min(-change[t], max(net, 0.0) * hours / to_house)
-            sold = -change[t] - into_house
-            if sold > sunny + LEAST_EXPORT_KWH:
-                broken.append(t)
-            # The house draws on grid energy first; what is left of its need comes from the sun's.
-            from_grid = min(into_house, stored - sunny)
-            sunny = max(sunny - (into_house - from_grid) - sold, 0.0)
-        stored += change[t]
-        sunny = min(sunny, max(stored, 0.0))
-    return broken
+    slots = len(problem)
+    is_broken = [0] * slots
+    mark_unlawful(
+        change, problem.expected_load, problem.expected_pv, problem.hours, slots, problem.limits, problem.stored,
+        problem.exportable, is_broken,
+    )  # fmt: skip
+    return [t for t in range(slots) if is_broken[t]]
 
 
 def wear_for_cycles(solver: Solver, problem: Problem) -> list[float]:

@@ -15,7 +15,8 @@ from hems.domain.outlook import HomeModel
 from hems.domain.units import kw_from_w, kwh_from_wh, wh_from_kwh
 from hems.planning import kernel
 from hems.planning.kernel import Limits
-from hems.planning.kernel_modes import ANY_ORIGIN, mode_power
+from hems.planning.kernel_modes import ANY_ORIGIN
+from hems.planning.kernel_rolling import live_slot
 from hems.planning.problem import limits_of, store_of
 from hems.planning.settlement import settle
 
@@ -152,28 +153,20 @@ def _stretch(
     mode, power_kw = asked
     limits, hours = _limits(home, export_limit_w), slot.hours
     load, pv, stored = kw_from_w(slot.load_w), kw_from_w(slot.pv_w), kwh_from_wh(stored_wh)
-    battery = 0.0
-    if mode is not Mode.STANDBY:
-        store = store_of(home, _soc_pct(home, stored_wh))
-        battery = mode_power(
-            _CODE[mode], power_kw, load, pv, stored, hours, limits, store, _exportable_kwh(home)
-        )  # fmt: skip
-    change = battery * limits[2] * hours if battery > 0.0 else battery * hours / limits[3]
-    stored = min(max(stored + change, 0.0), kwh_from_wh(home.capacity_wh))
-    sunny = kwh_from_wh(home.exportable_wh)
-    if battery > 0.0:
-        sunny += min(battery, max(pv - load, 0.0)) * limits[2] * hours
-    else:  # the house draws on the grid's share first, so only what is sold comes out of the sun's
-        sunny -= max(-battery - max(load - pv, 0.0), 0.0) * hours / limits[3]
-    uncut = load - pv + battery
-    curtailed = min(max(-limits[5] - uncut, 0.0), pv)
+    store = store_of(home, _soc_pct(home, stored_wh))
+    if mode is Mode.STANDBY:
+        limits = (0.0, 0.0, *limits[2:])
+    battery, grid, curtailed, stored, sunny = live_slot(
+        _CODE.get(mode, kernel.HOLD), power_kw, load, pv, stored, kwh_from_wh(home.exportable_wh), hours, limits, store,
+        home.no_grid_energy_into_export,
+    )  # fmt: skip
     return _Stretch(
         hours=hours,
         battery_kw=battery,
-        grid_kw=uncut + curtailed,
+        grid_kw=grid,
         curtailed_kw=curtailed,
         stored_wh=min(wh_from_kwh(stored), home.capacity_wh),
-        exportable_wh=min(wh_from_kwh(min(max(sunny, 0.0), stored)), home.capacity_wh),
+        exportable_wh=min(wh_from_kwh(sunny), home.capacity_wh),
     )
 
 
