@@ -1,0 +1,87 @@
+"""What a planner saw ahead at every quarter of a span: forecasts of its own past, or what really came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from hems.backtest.known_prices import SeenPrices
+from hems.backtest.study import ForecastKind, Foresight, Study
+from hems.domain.forecast import QUANTILE_LEVELS
+from hems.domain.measured import FloatArray
+from hems.domain.time_grid import MTU
+from hems.forecasting.load import LoadForecaster, LoadOptions
+from hems.forecasting.pv import PvForecaster, PvOptions
+from hems.forecasting.rolling_forecasts import RollingForecasts
+
+_W = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """Forecast powers [kW] of load and PV, shape (S, levels, T), ascending in levels; NaN where there is none."""
+
+    load: FloatArray
+    pv: FloatArray
+
+
+class ForecastView:
+    """Makes each span's forecasts once for all who plan with them."""
+
+    def __init__(self, study: Study) -> None:
+        past = study.past
+        self._study = study
+        self._horizon = study.planning.horizon // MTU
+        self._forecasts = RollingForecasts(
+            study.zone,
+            LoadForecaster(LoadOptions(is_holiday=study.is_holiday)),
+            PvForecaster(PvOptions(place=study.place, plant=study.plant)),
+            past.start,
+            past.quarter_load_w,
+            past.quarter_pv_w,
+            past.quarter_said_w if study.forecast is ForecastKind.GIVEN else None,
+        )
+        self._seen: tuple[tuple[datetime, datetime], SeenPrices] | None = None
+        self._span: tuple[datetime, datetime] | None = None
+        self._load: FloatArray | None = None
+        self._pv: FloatArray | None = None
+
+    def prices(self, first: datetime, last: datetime, foresight: Foresight) -> SeenPrices:
+        """Return the prices as seen, or as they came."""
+        prices = self._study.prices
+        if foresight.prices:
+            return prices.foreseen(first, last, self._horizon)
+        if self._seen is None or self._seen[0] != (first, last):
+            self._seen = ((first, last), prices.seen(first, last, self._horizon))
+        return self._seen[1]
+
+    def levels(self, first: datetime, last: datetime, foresight: Foresight) -> Levels:
+        """Return what was expected at every quarter in [first, last)."""
+        if self._span != (first, last):
+            self._span, self._load, self._pv = (first, last), None, None
+        count = 1 if foresight.load and foresight.pv else len(QUANTILE_LEVELS)
+        past = self._study.past
+        if foresight.load:
+            load = self._true(past.quarter_load_w, first, last, count)
+        else:
+            if self._load is None:
+                self._load = self._forecasts.load_levels(first, last, self._horizon) / _W
+            load = self._load
+        if foresight.pv:
+            pv = self._true(past.quarter_pv_w, first, last, count)
+        else:
+            if self._pv is None:
+                self._pv = self._forecasts.pv_levels(first, last, self._horizon) / _W
+            pv = self._pv
+        return Levels(load=load, pv=pv)
+
+    def _true(self, values_w: FloatArray, first: datetime, last: datetime, count: int) -> FloatArray:
+        """Return what came as if it had been said, (S, count, T); what is unknown to this day counts as nothing."""
+        low, steps = self._study.past.index(first), (last - first) // MTU
+        ahead = np.zeros(steps + self._horizon)
+        known = np.nan_to_num(values_w[low : low + len(ahead)]) / _W
+        ahead[: len(known)] = known
+        windows = np.lib.stride_tricks.sliding_window_view(ahead, self._horizon)[:steps]
+        return np.ascontiguousarray(np.repeat(windows[:, None], count, axis=1))
