@@ -12,8 +12,8 @@ from hems.backtest.study import ForecastKind, Foresight, Study
 from hems.domain.forecast import QUANTILE_LEVELS
 from hems.domain.measured import FloatArray
 from hems.domain.time_grid import MTU
-from hems.forecasting.load import LoadForecaster, LoadOptions
-from hems.forecasting.pv import PvForecaster, PvOptions
+from hems.forecasting.load import LoadForecaster
+from hems.forecasting.pv import PvForecaster
 from hems.forecasting.rolling_forecasts import RollingForecasts
 
 _W = 1000.0
@@ -36,8 +36,8 @@ class ForecastView:
         self._horizon = study.planning.horizon // MTU
         self._forecasts = RollingForecasts(
             study.zone,
-            LoadForecaster(LoadOptions(is_holiday=study.is_holiday)),
-            PvForecaster(PvOptions(place=study.place, plant=study.plant)),
+            LoadForecaster(study.load_options),
+            PvForecaster(study.pv_options),
             past.start,
             past.quarter_load_w,
             past.quarter_pv_w,

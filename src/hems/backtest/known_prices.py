@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ import numpy as np
 from hems.analysis.price_estimation import estimate_day
 from hems.backtest.lived import IntArray
 from hems.domain.measured import FloatArray
-from hems.domain.prices import MarketView, PriceOrigin, PriceSeries, RetailPrice
+from hems.domain.prices import MarketView, PriceOrigin, PriceSeries, RetailPrice, SlotPrice
 from hems.domain.time_grid import MTU, local_date, local_day_bounds
 from hems.ports.prices import Tariff
 
@@ -104,6 +104,12 @@ class KnownPrices:
         slots_of = _until_gap(buy[None], sell[None], row_of, from_of, horizon)
         return SeenPrices(buy=buy[None], sell=sell[None], row_of=row_of, from_of=from_of, slots_of=slots_of)
 
+    def prepared(self, first: datetime, last: datetime, horizon: int) -> KnownPrices:
+        """Return the same with every estimate made that [first, last) asks for: such prices can be sent elsewhere."""
+        noted = _Noted(self.estimate)
+        replace(self, estimate=noted).seen(first, last, horizon)
+        return replace(self, estimate=MadeEstimates(noted.made))
+
     def _row(self, start: datetime, count: int, known_day: date) -> tuple[FloatArray, FloatArray]:
         """Return the prices from ``start`` on as known while ``known_day`` was the last day published."""
         zone = self.publication.zone
@@ -118,6 +124,30 @@ class KnownPrices:
                 guessed[day] = self.estimate(day, known_day)
             buy[index], sell[index] = guessed[day].get(moment, (np.nan, np.nan))
         return buy, sell
+
+
+@dataclass(frozen=True, slots=True)
+class MadeEstimates:
+    """Estimates that were made before; an ``Estimate``."""
+
+    made: dict[tuple[date, date], dict[datetime, tuple[float, float]]]
+
+    def __call__(self, day: date, known_day: date) -> dict[datetime, tuple[float, float]]:
+        """Return what was estimated. Raises: KeyError: nobody asked for it before."""
+        return self.made[day, known_day]
+
+
+class _Noted:
+    """An ``Estimate`` that keeps what it gave."""
+
+    def __init__(self, estimate: Estimate) -> None:
+        self._estimate = estimate
+        self.made: dict[tuple[date, date], dict[datetime, tuple[float, float]]] = {}
+
+    def __call__(self, day: date, known_day: date) -> dict[datetime, tuple[float, float]]:
+        if (day, known_day) not in self.made:
+            self.made[day, known_day] = self._estimate(day, known_day)
+        return self.made[day, known_day]
 
 
 def prices_of_market(
@@ -151,13 +181,14 @@ def prices_of_market(
 
 
 def prices_as_given(
-    buy: PriceSeries, sell: PriceSeries, publication: Publication, market: PriceSeries | None = None
+    prices: Sequence[RetailPrice], currency: str, publication: Publication, market: PriceSeries | None = None
 ) -> KnownPrices:
-    """Return prices that need no tariff; ``buy`` and ``sell`` carry what a MWh costs and earns the household.
+    """Return prices that need no tariff; ``market`` is what the score looks at, None where nobody knows it.
 
     Where no day like it is known yet, a day is not estimated: the horizon ends at what is published.
     """
     zone = publication.zone
+    buy, sell = (_as_series(prices, currency, is_import=is_import) for is_import in (True, False))
 
     def guessed(series: PriceSeries, day: date, known_day: date) -> dict[datetime, float]:
         found = estimate_day(day, zone, _known_before(series, known_day, zone))
@@ -171,12 +202,7 @@ def prices_as_given(
         sold = guessed(sell, day, known_day)
         return {at: (price, sold[at]) for at, price in guessed(buy, day, known_day).items() if at in sold}
 
-    sold = {price.start: price.price_per_mwh for price in sell}
-    both = {
-        price.start: (price.price_per_mwh / _KWH_PER_MWH, sold[price.start] / _KWH_PER_MWH)
-        for price in buy
-        if price.start in sold
-    }
+    both = {price.start: (price.import_per_kwh, price.export_per_kwh) for price in prices}
     start, bought, earned = _as_arrays(both)
     market_per_mwh = None
     if market is not None and len(market):
@@ -184,12 +210,27 @@ def prices_as_given(
         market_per_mwh = _cut(values, market_start, start, start + len(bought) * MTU)
     return KnownPrices(
         start=start,
-        currency=buy.currency,
+        currency=currency,
         buy=bought,
         sell=earned,
         market_per_mwh=market_per_mwh,
         publication=publication,
         estimate=estimate,
+    )
+
+
+def _as_series(prices: Sequence[RetailPrice], currency: str, *, is_import: bool) -> PriceSeries:
+    """Return one side of retail prices per MWh, as days are estimated from."""
+    return PriceSeries(
+        currency,
+        tuple(
+            SlotPrice(
+                start=price.start,
+                price_per_mwh=(price.import_per_kwh if is_import else price.export_per_kwh) * _KWH_PER_MWH,
+                origin=PriceOrigin.PUBLISHED,
+            )
+            for price in prices
+        ),
     )
 
 

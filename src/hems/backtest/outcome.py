@@ -95,6 +95,10 @@ class StudyResult:
     """What a stored kWh counts at both ends [money/kWh]."""
     outcomes: tuple[StrategyOutcome, ...]
     """Yardsticks and strategies, worst yardstick first, perfect foresight last."""
+    possible_saving: float
+    """What perfect foresight saves at most over an idle battery [money]: no strategy can save more."""
+    possible_gap: float
+    """How much of that the plan of perfect foresight does not prove to be reachable [money]; 0 is exact."""
     losses: tuple[Loss, ...]
     """Of ``optimal`` against perfect foresight, largest first; empty where it was not asked for."""
     best_day: DayStory | None

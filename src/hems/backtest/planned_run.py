@@ -81,7 +81,7 @@ class Planner:
         present: int,
     ) -> int:
         """Return the candidate that the whole optimizer chooses; ``state``: SoC [%], exportable and discharged [Wh]."""
-        outlook = self._outlook(at, step, levels, prices, state)
+        outlook = self.outlook(at, step, levels, prices, state)
         command = None
         candidate = self.candidates[present]
         if candidate.mode is not Mode.SELF_USE:
@@ -107,9 +107,10 @@ class Planner:
             rows.floats(slots + 1), rows.floats(slots),
         )  # fmt: skip
 
-    def _outlook(
+    def outlook(
         self, at: datetime, step: int, levels: Levels, prices: SeenPrices, state: tuple[float, float, float]
     ) -> Outlook | None:
+        """Return what lay ahead at ``at``, the ``step``-th quarter of the span; None where nothing was known."""
         study, count = self.study, int(prices.slots_of[step])
         since = int(prices.from_of[step])
         row = int(prices.row_of[step])

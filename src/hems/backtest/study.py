@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -14,8 +14,9 @@ from hems.backtest.physics import Battery, IdealBattery
 from hems.decision.score import MultiFactorOptions
 from hems.domain.measured import FloatArray
 from hems.domain.outlook import HomeModel
-from hems.domain.pv_plant import Place, PvPlant
 from hems.domain.time_grid import MTU
+from hems.forecasting.load import LoadOptions
+from hems.forecasting.pv import PvOptions
 from hems.planning.problem import PlanningOptions
 
 
@@ -53,9 +54,8 @@ class Study:
     forecast: ForecastKind = ForecastKind.CAUSAL
     planning: PlanningOptions = field(default_factory=PlanningOptions)
     score: MultiFactorOptions = field(default_factory=MultiFactorOptions)
-    is_holiday: Callable[[date], bool] | None = None
-    place: Place | None = None
-    plant: PvPlant | None = None
+    load_options: LoadOptions = field(default_factory=LoadOptions)
+    pv_options: PvOptions = field(default_factory=PvOptions)
     battery: Callable[[HomeModel, float], Battery] = IdealBattery
     """Builds the battery that is lived with, from the home and the SoC [%] at the start."""
 

@@ -9,10 +9,12 @@ import typer
 
 from hems import __version__
 from hems.cli import (
+    backtest,
     backup,
     chaos,
     config,
     coordinator,
+    data,
     discover,
     doctor,
     export,
@@ -48,6 +50,7 @@ for part in (
     prices,
     tariffs,
     forecast,
+    backtest,
     fast_charge,
     restore,
     discover,
@@ -57,6 +60,7 @@ for part in (
     config,
     backup,
     export,
+    data,
 ):
     part.register(app)
 

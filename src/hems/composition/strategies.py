@@ -41,13 +41,17 @@ def optimal_strategy_of(settings: Configuration) -> OptimalStrategy:
     decision = settings.decision
     return OptimalStrategy(
         OptimalOptions(
-            planning=PlanningOptions(
-                horizon=timedelta(hours=decision.horizon_hours), change_price=decision.change_price
-            ),
+            planning=planning_options_of(settings),
             zone=ZoneInfo(settings.site.time_zone),
             language=Language(decision.language),
         )
     )
+
+
+def planning_options_of(settings: Configuration) -> PlanningOptions:
+    """Return how plans are made."""
+    decision = settings.decision
+    return PlanningOptions(horizon=timedelta(hours=decision.horizon_hours), change_price=decision.change_price)
 
 
 def decision_options_of(settings: Configuration) -> DecisionOptions:

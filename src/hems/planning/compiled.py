@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -30,8 +31,15 @@ class Kernel:
                 return value
         raise AttributeError(name)
 
+    def functions(self) -> Iterator[tuple[str, Any]]:
+        """Yield the compiled functions by name."""
+        for part in self._parts:
+            yield from ((name, value) for name, value in vars(part).items() if hasattr(value, "py_func"))
 
-PLAIN = Kernel(kernel, kernel_modes, kernel_rolling, is_compiled=False)
+
+_SOURCES = (kernel, kernel_modes, kernel_rolling)
+
+PLAIN = Kernel(*_SOURCES, is_compiled=False)
 """The kernel as the service runs it."""
 
 
@@ -40,20 +48,37 @@ def fastest_kernel() -> Kernel:
     """Return the compiled kernel, or the plain one where numba is not installed."""
     if importlib.util.find_spec("numba") is None:
         return PLAIN
-    from numba import njit
-
-    parts = []
     jitted: dict[str, Any] = {}
-    for source in (kernel, kernel_modes, kernel_rolling):
-        part = _second_copy(source)
-        for name, function in inspect.getmembers(part, inspect.isfunction):
-            if name in jitted:
-                setattr(part, name, jitted[name])
-            elif function.__module__ == part.__name__:
-                jitted[name] = njit(cache=True, nogil=True, error_model="numpy")(function)
-                setattr(part, name, jitted[name])
-        parts.append(part)
-    return Kernel(*parts, is_compiled=True)
+    return Kernel(*(_compiled_part(source, jitted) for source in _SOURCES), is_compiled=True)
+
+
+@cache
+def batch_kernel(source: ModuleType, threaded: tuple[str, ...] = ()) -> Kernel:
+    """Return the functions of ``source``, which calls the kernel's, compiled with them; plain without numba.
+
+    The functions named in ``threaded`` run their ``prange`` on all of numba's threads, and may not be called from two
+    threads at once. The same source, too: ``source.prange`` is `range` where nothing is compiled.
+    """
+    kernels = fastest_kernel()
+    if not kernels.is_compiled:
+        return Kernel(source, is_compiled=False)
+    return Kernel(_compiled_part(source, dict(kernels.functions()), threaded), is_compiled=True)
+
+
+def _compiled_part(source: ModuleType, jitted: dict[str, Any], threaded: tuple[str, ...] = ()) -> ModuleType:
+    """Return a copy of ``source`` whose functions are compiled and call those in ``jitted``, and add them there."""
+    import numba
+
+    part = _second_copy(source)
+    if threaded:
+        vars(part)["prange"] = numba.prange
+    for name, function in inspect.getmembers(part, inspect.isfunction):
+        if name in jitted:
+            setattr(part, name, jitted[name])
+        elif function.__module__ == part.__name__:
+            jitted[name] = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=name in threaded)(function)
+            setattr(part, name, jitted[name])
+    return part
 
 
 def _second_copy(module: ModuleType) -> ModuleType:

@@ -241,7 +241,7 @@ def merge(
     end = first + count
     j = pieces - 1
     write = into
-    while keep > _SHORT or skip > 0.0:  # a tube without width still trims
+    while skip > 0.0:  # a tube without width still trims
         if j >= 0 and (i >= end or slope[j] > value[i]):
             marginal, width, whose = slope[j], size[j], slot
             j -= 1
@@ -249,28 +249,40 @@ def merge(
             marginal, width, whose = value[i], length[i], owner[i]
             i += 1
         else:
-            break
-        if skip > 0.0:
-            if width <= skip:
-                skip -= width
-                used[whose] += width
-                continue
-            used[whose] += skip
-            width -= skip
-            skip = 0.0
-            if keep <= _SHORT:
+            return 0
+        if width <= skip:
+            skip -= width
+            used[whose] += width
+            continue
+        used[whose] += skip
+        width = min(width - skip, keep)
+        skip = 0.0
+        if keep > _SHORT:
+            keep -= width
+            value[write], length[write], owner[write] = marginal, width, whose
+            write += 1
+    while keep > _SHORT:
+        following = slope[j] if j >= 0 else -math.inf
+        while i < end and value[i] >= following:  # a run of V's own pieces goes over as it is
+            width = length[i]
+            value[write], length[write], owner[write] = value[i], width, owner[i]
+            if width >= keep:
                 break
-        width = min(width, keep)
+            keep -= width
+            write += 1
+            i += 1
+        if keep <= _SHORT:
+            break
+        if i < end and value[i] >= following:
+            length[write] = keep
+            return write + 1 - into
+        if j < 0:
+            break
+        width = min(size[j], keep)
         keep -= width
-        value[write], length[write], owner[write] = marginal, width, whose
+        value[write], length[write], owner[write] = following, width, slot
         write += 1
-        if skip <= 0.0:  # a run of V's own pieces goes over as it is
-            following = slope[j] if j >= 0 else -math.inf
-            while i < end and value[i] >= following and length[i] < keep:
-                keep -= length[i]
-                value[write], length[write], owner[write] = value[i], length[i], owner[i]
-                write += 1
-                i += 1
+        j -= 1
     return write - into
 
 

@@ -1,0 +1,390 @@
+"""From what a person asks for to a study: files, configuration and numbers on the command line, in that order."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, time, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from hems import __version__
+from hems.adapters.clock import SystemClock
+from hems.adapters.tables.household_file import read_household
+from hems.adapters.tables.price_file import read_buy_sell, read_prices
+from hems.backtest.known_prices import KnownPrices, Publication, prices_as_given, prices_of_market
+from hems.backtest.past import Past
+from hems.backtest.physics import IdealBattery
+from hems.backtest.study import ForecastKind, Study
+from hems.composition.forecast import pv_options_of
+from hems.composition.forecast_service import load_options_of
+from hems.composition.house_battery import HouseBattery
+from hems.composition.own_history import own_history
+from hems.composition.settings import multi_factor_options_of
+from hems.composition.strategies import planning_options_of
+from hems.composition.tariff import tariff_of
+from hems.composition.tools import Loaded, load
+from hems.config.models import Configuration
+from hems.domain.command import Mode
+from hems.domain.errors import ConfigurationError, RejectedData
+from hems.domain.measured import MeasuredHousehold, RecordQuality
+from hems.domain.outlook import HomeModel
+from hems.domain.prices import PriceSeries
+from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds
+
+LIVE = "live"
+START_SOC_PCT = 50.0
+EXPORT_KW = 8.0
+BATTERY_KWH = 10.0
+
+TAPER_FROM_PCT = 95.0
+"""From here on a real pack's charging tapers; the ideal one charges at full power to the end."""
+
+_W = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestRequest:
+    """What was asked for, by the names of the command's options; None is left to the configuration, else a default."""
+
+    home: str
+    prices: Path | None = None
+    sell_prices: Path | None = None
+    buy_sell: Path | None = None
+    column: str | None = None
+    sell_column: str | None = None
+    config: Path | None = None
+    operator: str | None = None
+    group: str | None = None
+    seller: str | None = None
+    battery_kwh: float | None = None
+    charge_kw: float | None = None
+    discharge_kw: float | None = None
+    efficiency: float | None = None
+    wear: float | None = None
+    import_kw: float | None = None
+    export_kw: float | None = None
+    min_soc: float | None = None
+    reserve_soc: float | None = None
+    max_soc: float | None = None
+    start_soc: float = START_SOC_PCT
+    stored_value: float | None = None
+    pv_factor: float = 1.0
+    cycles_per_day: float | None = None
+    only_solar_export: bool | None = None
+    can_limit_export: bool = True
+    forecast: str | None = None
+    physics: str = "ideal"
+    publication: time = time(14, 0)
+    zone: str | None = None
+    currency: str | None = None
+    horizon_hours: float | None = None
+    change_price: float | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedStudy:
+    """A study with what a person has to know about it."""
+
+    study: Study
+    quality: tuple[RecordQuality, ...]
+    remarks: tuple[str, ...]
+    parameters: Mapping[str, object]
+
+
+def prepare(request: BacktestRequest) -> PreparedStudy:
+    """Return the study that ``request`` asks for.
+
+    Raises: ConfigurationError: numbers that cannot be, options that contradict each other; RejectedData, StorageError,
+        ExtraMissing: a file that cannot be used.
+    """
+    _check(request)
+    loaded = load(request.config) if request.config is not None or request.home == LIVE else None
+    settings = _settings(request, loaded)
+    zone = ZoneInfo(settings.site.time_zone)
+    measured, prices, quality = _data(request, settings, loaded, Publication(zone=zone, at=request.publication))
+    past = Past.of(measured)
+    if request.pv_factor != 1.0:
+        past = past.with_pv(request.pv_factor)
+    first, last = _period(request, past, prices, zone)
+    kind = _forecast_kind(request, measured)
+    home = home_of(request, settings, is_configured=loaded is not None)
+    study = Study(
+        title=measured.quality.source,
+        past=past,
+        prices=prices,
+        home=home,
+        zone=zone,
+        first=first,
+        last=last,
+        start_soc_pct=min(max(request.start_soc, home.floor_pct), home.ceiling_pct),
+        left_value_per_kwh=_stored_value(request, prices, home, first, last),
+        forecast=kind,
+        planning=_planning(request, settings),
+        score=multi_factor_options_of(settings),
+        load_options=load_options_of(settings),
+        pv_options=pv_options_of(settings),
+        battery=HouseBattery if request.physics == "house" else IdealBattery,
+    )
+    return PreparedStudy(
+        study=study,
+        quality=quality,
+        remarks=_remarks(request, study, loaded is not None),
+        parameters=_parameters(request, study),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that figures rest on."""
+    found = {"hems": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    for package in ("numpy", "numba", "emhass"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def home_of(request: BacktestRequest, settings: Configuration, *, is_configured: bool) -> HomeModel:
+    """Return the home: the command's numbers, else the configuration's, else those of a usual 10 kWh home."""
+    battery, charging, grid = settings.battery_management, settings.charging, settings.grid
+    export_w = grid.export_limit if grid.export_limit is not None else EXPORT_KW * _W
+    discharge_w = battery.discharge_power_max if battery.discharge_power_max is not None else charging.max_power
+    only_sun = request.only_solar_export
+    if only_sun is None:
+        only_sun = is_configured and grid.no_grid_energy_into_export
+    return HomeModel(
+        capacity_wh=_W * _or(request.battery_kwh, battery.capacity_kwh),
+        floor_pct=_or(request.min_soc, battery.soc_min),
+        reserve_pct=max(_or(request.reserve_soc, battery.reserve_soc_pct), _or(request.min_soc, battery.soc_min)),
+        ceiling_pct=_or(request.max_soc, charging.target_soc),
+        charge_max_w=_watts(request.charge_kw, charging.max_power),
+        discharge_max_w=_watts(request.discharge_kw, discharge_w),
+        charge_efficiency=_or(request.efficiency, battery.charge_efficiency),
+        discharge_efficiency=_or(request.efficiency, battery.discharge_efficiency),
+        wear_per_kwh=_or(request.wear, battery.wear_per_kwh),
+        import_max_w=_watts(request.import_kw, grid.import_limit),
+        export_max_w=_watts(request.export_kw, export_w),
+        taper_from_pct=TAPER_FROM_PCT if request.physics == "house" else 100.0,
+        no_grid_energy_into_export=only_sun,
+        exportable_wh=0.0,
+        cycles_per_day_max=request.cycles_per_day or battery.cycles_per_day_max,
+        modes=(Mode.SELF_USE, Mode.HOLD, Mode.NO_CHARGE, Mode.CHARGE, Mode.DISCHARGE),
+        can_limit_export=request.can_limit_export,
+    )
+
+
+def _or(asked: float | None, configured: float) -> float:
+    return float(configured if asked is None else asked)
+
+
+def _watts(asked_kw: float | None, configured_w: float) -> float:
+    return float(configured_w) if asked_kw is None else asked_kw * _W
+
+
+_RANGES: Mapping[str, tuple[float, float, str]] = {
+    "battery_kwh": (0.1, 1000.0, "kWh"),
+    "charge_kw": (0.0, 1000.0, "kW"),
+    "discharge_kw": (0.0, 1000.0, "kW"),
+    "efficiency": (0.5, 1.0, ", each way"),
+    "wear": (0.0, 10.0, "per kWh"),
+    "import_kw": (0.1, 1000.0, "kW"),
+    "export_kw": (0.0, 1000.0, "kW"),
+    "min_soc": (0.0, 99.0, "%"),
+    "reserve_soc": (0.0, 99.0, "%"),
+    "max_soc": (1.0, 100.0, "%"),
+    "start_soc": (0.0, 100.0, "%"),
+    "stored_value": (-10.0, 10.0, "per kWh"),
+    "pv_factor": (0.0, 100.0, "times"),
+    "cycles_per_day": (0.1, 10.0, "cycles"),
+    "horizon_hours": (1.0, 48.0, "h"),
+    "change_price": (0.0, 10.0, "per change"),
+}
+
+
+def _check(request: BacktestRequest) -> None:
+    """Refuse what cannot be. Raises: ConfigurationError: every fault in one go."""
+    faults = []
+    for name, (least, most, unit) in _RANGES.items():
+        value = getattr(request, name)
+        if value is not None and not (math.isfinite(value) and least <= value <= most):
+            faults.append(f"--{name.replace('_', '-')} {value:g}: from {least:g} to {most:g} {unit} is allowed")
+    if request.min_soc is not None and request.max_soc is not None and request.min_soc >= request.max_soc:
+        faults.append(f"--min-soc {request.min_soc:g} must be below --max-soc {request.max_soc:g}")
+    if request.buy_sell is not None and request.sell_prices is not None:
+        faults.append("--buy-sell holds what sold energy earns already: leave --sell-prices out")
+    if request.home != LIVE and request.prices is None and request.buy_sell is None:
+        faults.append("--prices FILE (a market's, per MWh) or --buy-sell FILE (all included, per kWh) is needed")
+    if request.physics not in ("ideal", "house"):
+        faults.append(f"--physics {request.physics}: ideal or house")
+    if request.forecast is not None and request.forecast not in tuple(ForecastKind):
+        faults.append(f"--forecast {request.forecast}: one of {', '.join(ForecastKind)}")
+    if request.first_day is not None and request.last_day is not None and request.last_day < request.first_day:
+        faults.append(f"--to {request.last_day} lies before --from {request.first_day}")
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _settings(request: BacktestRequest, loaded: Loaded | None) -> Configuration:
+    """Return the configuration, or one of defaults; tariff, zone and currency of the command go into it."""
+    tariff = {
+        name: value
+        for name, value in (("operator", request.operator), ("group", request.group), ("seller", request.seller))
+        if value is not None
+    }
+    if loaded is None:
+        data: dict[str, Any] = {
+            "inverter": {"ip_address": "192.0.2.1"},
+            "battery_management": {"capacity_kwh": request.battery_kwh or BATTERY_KWH},
+        }
+        settings = Configuration.model_validate(data)
+    else:
+        settings = loaded.settings
+    prices = settings.prices
+    if tariff:
+        changed = {**prices.tariff.model_dump(exclude_unset=True), **tariff}
+        if request.operator is not None and request.group is None:
+            raise ConfigurationError(["--operator needs --group: `hems tariffs` lists both"])
+        prices = prices.model_copy(update={"tariff": type(prices.tariff).model_validate(changed)})
+    if request.currency is not None:
+        prices = prices.model_copy(update={"currency": request.currency})
+    site = settings.site
+    if request.zone is not None:
+        site = type(site).model_validate({**site.model_dump(exclude_unset=True), "time_zone": request.zone})
+    return settings.model_copy(update={"prices": prices, "site": site})
+
+
+def _data(
+    request: BacktestRequest, settings: Configuration, loaded: Loaded | None, publication: Publication
+) -> tuple[MeasuredHousehold, KnownPrices, tuple[RecordQuality, ...]]:
+    currency = settings.prices.currency
+    day_ahead, settlement = PriceSeries(currency, ()), PriceSeries(currency, ())
+    quality: list[RecordQuality] = []
+    if request.home == LIVE:
+        if loaded is None:
+            raise ConfigurationError(["--home live needs a configuration: give --config FILE"])
+        own = own_history(loaded, SystemClock().now())
+        measured, day_ahead, settlement = own.household, own.day_ahead, own.settlement
+    else:
+        measured = read_household(Path(request.home))
+    quality.append(measured.quality)
+    if request.prices is not None:
+        table = read_prices(request.prices, request.column, currency)
+        day_ahead = table.prices
+        quality.append(table.quality)
+    if request.sell_prices is not None:
+        table = read_prices(request.sell_prices, request.sell_column, currency)
+        settlement = table.prices
+        quality.append(table.quality)
+    if request.buy_sell is not None:
+        retail = read_buy_sell(request.buy_sell)
+        quality.append(retail.quality)
+        market = day_ahead if len(day_ahead) else None
+        return measured, prices_as_given(retail.prices, currency, publication, market), tuple(quality)
+    if not len(day_ahead):
+        raise RejectedData("no prices are stored for the time that was measured: give --prices FILE")
+    return measured, prices_of_market(day_ahead, settlement, tariff_of(settings), publication), tuple(quality)
+
+
+def _period(request: BacktestRequest, past: Past, prices: KnownPrices, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the span of which load, PV and prices are known, within the days that were asked for."""
+    first = max(past.start, prices.start)
+    last = min(past.end, prices.start + len(prices.buy) * MTU)
+    if request.first_day is not None:
+        first = max(first, local_day_bounds(request.first_day, zone)[0])
+    if request.last_day is not None:
+        last = min(last, local_day_bounds(request.last_day, zone)[1])
+    first, last = floor_to_grid(first), floor_to_grid(last)
+    if last <= first:
+        raise RejectedData(
+            f"there is nothing to live through: the house was measured from {local_date(past.start, zone)} to "
+            f"{local_date(past.end, zone)}, prices are known from {local_date(prices.start, zone)} to "
+            f"{local_date(prices.start + len(prices.buy) * MTU, zone)}"
+        )
+    return first, last
+
+
+def _forecast_kind(request: BacktestRequest, measured: MeasuredHousehold) -> ForecastKind:
+    has_forecast = measured.pv_forecast_w is not None
+    if request.forecast is None:
+        return ForecastKind.GIVEN if has_forecast else ForecastKind.CAUSAL
+    if request.forecast == ForecastKind.GIVEN and not has_forecast:
+        raise ConfigurationError([f"--forecast given: {measured.quality.source} has no column pv_forecast_w"])
+    return ForecastKind(request.forecast)
+
+
+def _planning(request: BacktestRequest, settings: Configuration) -> Any:
+    options = planning_options_of(settings)
+    if request.horizon_hours is not None:
+        options = replace(options, horizon=timedelta(hours=request.horizon_hours))
+    if request.change_price is not None:
+        options = replace(options, change_price=request.change_price)
+    return options
+
+
+def _stored_value(
+    request: BacktestRequest, prices: KnownPrices, home: HomeModel, first: datetime, last: datetime
+) -> float:
+    """Return what a stored kWh counts at both ends: midway between what it saves and what it earns, less its wear."""
+    if request.stored_value is not None:
+        return request.stored_value
+    buy, sell = prices.between(first, last)
+    known = np.isfinite(buy) & np.isfinite(sell)
+    if not known.any():
+        return 0.0
+    middle = (float(buy[known].mean()) + float(sell[known].mean())) / 2.0
+    return round(max(middle * home.discharge_efficiency - home.wear_per_kwh, 0.0), 4)
+
+
+def _remarks(request: BacktestRequest, study: Study, is_configured: bool) -> tuple[str, ...]:
+    remarks = []
+    if not is_configured and request.only_solar_export is None:
+        remarks.append(
+            "energy bought from the grid may be sold again: --only-solar-export keeps the rule for prosumers"
+        )
+    if study.prices.market_per_mwh is None:
+        remarks.append(
+            "no market price is given: the score (multi_factor) knows no price and charges only in an emergency"
+        )
+    if request.sell_prices is None and request.buy_sell is None and request.home != LIVE:
+        remarks.append("no --sell-prices: what sold energy earns follows the tariff without a settlement price")
+    return tuple(remarks)
+
+
+def _parameters(request: BacktestRequest, study: Study) -> dict[str, object]:
+    """Return what holds, whoever said so: what was asked for, and the home that came of it."""
+    asked = {name: value for name, value in asdict(request).items() if value is not None}
+    home = study.home
+    effective = {
+        "battery_kwh": home.capacity_wh / _W,
+        "charge_kw": home.charge_max_w / _W,
+        "discharge_kw": home.discharge_max_w / _W,
+        "charge_efficiency": home.charge_efficiency,
+        "discharge_efficiency": home.discharge_efficiency,
+        "wear": home.wear_per_kwh,
+        "import_kw": home.import_max_w / _W,
+        "export_kw": home.export_max_w / _W,
+        "min_soc": home.floor_pct,
+        "reserve_soc": home.reserve_pct,
+        "max_soc": home.ceiling_pct,
+        "start_soc": study.start_soc_pct,
+        "stored_value": study.left_value_per_kwh,
+        "only_solar_export": home.no_grid_energy_into_export,
+        "forecast": str(study.forecast),
+        "horizon_hours": study.planning.horizon / timedelta(hours=1),
+        "change_price": study.planning.change_price,
+        "zone": str(study.zone),
+        "publication": f"{study.prices.publication.at:%H:%M}",
+    }
+    plain = {
+        name: value if isinstance(value, int | float | str | bool) else str(value) for name, value in asked.items()
+    }
+    return {**plain, **effective}
