@@ -9,7 +9,7 @@ from typing import Protocol
 from hems.domain.command import Mode
 from hems.domain.outlook import HomeModel
 from hems.domain.units import kw_from_w, kwh_from_wh
-from hems.planning.kernel_rolling import live_slot
+from hems.planning.kernel_rolling import live_slot, within_fuse
 from hems.planning.problem import limits_of, store_of
 from hems.planning.reasoning import KERNEL_MODE
 
@@ -82,8 +82,9 @@ class IdealBattery:
         limits = self._limits
         if order.export_limit_w is not None:
             limits = (*limits[:5], min(limits[5], kw_from_w(order.export_limit_w)))
+        mode, load, pv = KERNEL_MODE[order.mode], kw_from_w(load_w), kw_from_w(pv_w)
         battery, grid, curtailed, self._stored, self._sunny = live_slot(
-            KERNEL_MODE[order.mode], kw_from_w(order.power_w or 0.0), kw_from_w(load_w), kw_from_w(pv_w), self._stored,
-            self._sunny, hours, limits, store, home.no_grid_energy_into_export,
+            mode, within_fuse(mode, kw_from_w(order.power_w or 0.0), load, pv, limits), load, pv, self._stored, self._sunny,
+            hours, limits, store, home.no_grid_energy_into_export,
         )  # fmt: skip
         return Stretch(battery_w=-battery * 1000.0, grid_w=grid * 1000.0, curtailed_w=curtailed * 1000.0)

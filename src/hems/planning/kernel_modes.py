@@ -60,8 +60,7 @@ def mode_power(
         battery = power
     elif mode == DISCHARGE:
         battery = -min(power, max(net, 0.0) + exportable * limits[3] / hours)
-    if battery > 0.0:  # a charge yields to the fuse
-        battery = min(battery, max(limits[4] - net, 0.0))
+    if battery > 0.0:
         return min(battery, limits[0], charge_room(stored, hours, limits, store) / (limits[2] * hours))
     least = -min(limits[1], limits[5] + load, max(stored - store[1], 0.0) * limits[3] / hours)
     return max(battery, least)

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from hems.planning.kernel import (
+    CHARGE,
     CUT_NOTHING,
     DISCHARGE,
     FREE,
@@ -168,6 +169,13 @@ def live_slot(
         sunny -= max(-battery - max(load - pv, 0.0), 0.0) * hours / limits[3]
     stored = min(max(stored, 0.0), store[0])
     return battery, uncut + curtailed, curtailed, stored, min(max(sunny, 0.0), stored)
+
+
+def within_fuse(mode: int, power: float, load: float, pv: float, limits: Limits) -> float:
+    """Return the power of a forced mode as the fuse leaves it: a charge yields to what the house draws."""
+    if mode == CHARGE:
+        return min(power, max(limits[4] - (load - pv), 0.0))
+    return power
 
 
 def choose_now(
@@ -355,8 +363,9 @@ def roll(
             own_limits = limits
             if cut != CUT_NOTHING and sell[s] < 0.0 and modes[choice] != DISCHARGE:
                 own_limits = (limits[0], limits[1], limits[2], limits[3], limits[4], 0.0)
+            asked = within_fuse(modes[choice], powers[choice], load[row], pv[row], limits)
             power, net, left_over, stored, sunny = live_slot(
-                modes[choice], powers[choice], load[row], pv[row], stored, sunny, part_hours, own_limits, store,
+                modes[choice], asked, load[row], pv[row], stored, sunny, part_hours, own_limits, store,
                 is_sun_only,
             )  # fmt: skip
             chosen[row], battery[row], grid[row], curtailed[row], level[row] = choice, power, net, left_over, stored
