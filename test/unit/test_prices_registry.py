@@ -12,7 +12,7 @@ from hems.domain.errors import ConfigurationError
 
 
 def test_pse_is_found_by_name() -> None:
-    assert PRICE_SOURCES.names() == ("pse",)
+    assert PRICE_SOURCES.names() == ("energy_charts", "pse")
     source = create_price_source("pse", {"base_url": "http://127.0.0.1:9/api", "timeout_s": 1.0}, SystemClock())
     assert isinstance(source, PsePriceSource)
     assert source.name == "pse"
@@ -21,7 +21,7 @@ def test_pse_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("psee", {}, "prices.source: 'psee' is not a price source; allowed: pse"),
+        ("psee", {}, "prices.source: 'psee' is not a price source; allowed: energy_charts, pse"),
         ("pse", {"url": "x"}, "prices.pse.url: unknown setting; allowed: base_url,"),
         ("pse", {"base_url": "api.raporty.pse.pl"}, "must be http(s)://host[:port][/path]"),
         ("pse", {"base_url": "ftp://api.raporty.pse.pl"}, "must be http(s)"),

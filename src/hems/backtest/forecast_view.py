@@ -30,9 +30,16 @@ class Levels:
 class ForecastView:
     """Makes each span's forecasts once for all who plan with them."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, like: ForecastView | None = None) -> None:
+        """``like``: another study's view of the same past, whose forecasts serve here too; its prices do not.
+
+        Raises: ValueError: what ``like`` forecasts is not what this study would.
+        """
         past = study.past
         self._study = study
+        self._like = like
+        if like is not None and not like.forecasts_as(study):
+            raise ValueError("forecasts can be shared by studies of the same past, span ahead and options only")
         self._horizon = study.planning.horizon // MTU
         self._forecasts = RollingForecasts(
             study.zone,
@@ -48,6 +55,14 @@ class ForecastView:
         self._load: FloatArray | None = None
         self._pv: FloatArray | None = None
 
+    def forecasts_as(self, study: Study) -> bool:
+        """Return whether ``study`` would see the same forecasts."""
+        own = self._study
+        return own.past is study.past and (
+            (own.zone, own.forecast, own.planning.horizon, own.load_options, own.pv_options)
+            == (study.zone, study.forecast, study.planning.horizon, study.load_options, study.pv_options)
+        )
+
     def prices(self, first: datetime, last: datetime, foresight: Foresight) -> SeenPrices:
         """Return the prices as seen, or as they came."""
         prices = self._study.prices
@@ -59,6 +74,8 @@ class ForecastView:
 
     def levels(self, first: datetime, last: datetime, foresight: Foresight) -> Levels:
         """Return what was expected at every quarter in [first, last)."""
+        if self._like is not None:
+            return self._like.levels(first, last, foresight)
         if self._span != (first, last):
             self._span, self._load, self._pv = (first, last), None, None
         count = 1 if foresight.load and foresight.pv else len(QUANTILE_LEVELS)

@@ -150,17 +150,40 @@ class _Noted:
         return self.made[day, known_day]
 
 
+class MarketGuesses:
+    """What the market was thought to cost on days not published yet, each made once."""
+
+    def __init__(self, day_ahead: PriceSeries, zone: ZoneInfo) -> None:
+        self._day_ahead, self._zone = day_ahead, zone
+        self._made: dict[tuple[date, date], PriceSeries] = {}
+
+    def of(self, day: date, known_day: date) -> PriceSeries:
+        """Return the guess for ``day`` while ``known_day`` was the last one published."""
+        if (day, known_day) not in self._made:
+            known = _known_before(self._day_ahead, known_day, self._zone)
+            self._made[day, known_day] = estimate_day(day, self._zone, known)
+        return self._made[day, known_day]
+
+
 def prices_of_market(
-    day_ahead: PriceSeries, settlement: PriceSeries, tariff: Tariff, publication: Publication
+    day_ahead: PriceSeries,
+    settlement: PriceSeries,
+    tariff: Tariff,
+    publication: Publication,
+    guesses: MarketGuesses | None = None,
 ) -> KnownPrices:
-    """Return what ``tariff`` makes of market prices. A settlement price is published a day ahead like the market's."""
+    """Return what ``tariff`` makes of market prices. A settlement price is published a day ahead like the market's.
+
+    ``guesses``: those of the same market, made once for several tariffs.
+    """
     zone = publication.zone
+    guesses = guesses or MarketGuesses(day_ahead, zone)
 
     def retail(prices: PriceSeries, settled: PriceSeries) -> tuple[RetailPrice, ...]:
         return tariff.retail_series(MarketView(day_ahead=prices, settlement=settled))
 
     def estimate(day: date, known_day: date) -> dict[datetime, tuple[float, float]]:
-        guess = estimate_day(day, zone, _known_before(day_ahead, known_day, zone))
+        guess = guesses.of(day, known_day)
         nothing = PriceSeries(guess.currency, ())
         return {price.start: (price.import_per_kwh, price.export_per_kwh) for price in retail(guess, nothing)}
 

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from hems.domain.errors import RejectedData
 from hems.domain.measured import FloatArray, MeasuredHousehold
 from hems.domain.time_grid import MTU, floor_to_grid, next_on_grid
+
+LEAST_PART = timedelta(minutes=1)
 
 LEAST_COVERAGE = 0.5
 """A quarter of which less is known counts as unknown for forecasts."""
@@ -57,9 +60,18 @@ class Past:
 
     @staticmethod
     def of(measured: MeasuredHousehold) -> Past:
-        """Return ``measured`` on the finest grid on which both its steps and the quarters lie."""
-        part_s = math.gcd(int(measured.step.total_seconds()), int(MTU.total_seconds()))
+        """Return ``measured`` on the coarsest grid on which both its steps and the quarters lie.
+
+        Raises: RejectedData: they meet at no whole minutes.
+        """
+        offset = measured.start - floor_to_grid(measured.start)
+        part_s = math.gcd(*(round(span.total_seconds()) for span in (measured.step, MTU, offset)))
         part = timedelta(seconds=part_s)
+        if part < LEAST_PART:
+            raise RejectedData(
+                f"{measured.quality.source} begins at {measured.start:%H:%M:%S}, in steps of {measured.step}: "
+                "intervals must begin at whole minutes"
+            )
         repeat = measured.step // part
         start = floor_to_grid(measured.start)
         last = measured.end if floor_to_grid(measured.end) == measured.end else next_on_grid(measured.end)

@@ -84,7 +84,7 @@ class IdealBattery:
             limits = (*limits[:5], min(limits[5], kw_from_w(order.export_limit_w)))
         mode, load, pv = KERNEL_MODE[order.mode], kw_from_w(load_w), kw_from_w(pv_w)
         battery, grid, curtailed, self._stored, self._sunny = live_slot(
-            mode, within_fuse(mode, kw_from_w(order.power_w or 0.0), load, pv, limits), load, pv, self._stored, self._sunny,
-            hours, limits, store, home.no_grid_energy_into_export,
+            mode, within_fuse(mode, kw_from_w(order.power_w or 0.0), load, pv, limits), load, pv, self._stored,
+            self._sunny, hours, limits, store, home.no_grid_energy_into_export,
         )  # fmt: skip
         return Stretch(battery_w=-battery * 1000.0, grid_w=grid * 1000.0, curtailed_w=curtailed * 1000.0)

@@ -78,7 +78,7 @@ def live_all(
     kernel = kernel or fastest_kernel()
     view = ForecastView(study)
     planners: dict[str, Planner] = {}
-    runs = {name: _run_of(study, name, view, kernel, planners) for name in names}
+    runs = {name: run_of(study, name, view, kernel, planners) for name in names}
     lived = {name: Lived() for name in names}
     at, forecast_seconds, is_interrupted = study.first, 0.0, False
     try:
@@ -132,7 +132,8 @@ def _timed(run: Run, span: Span) -> tuple[LivedPeriod, float]:
     return part, time.perf_counter() - begun
 
 
-def _run_of(study: Study, name: str, view: ForecastView, kernel: Kernel, planners: dict[str, Planner]) -> Run:
+def run_of(study: Study, name: str, view: ForecastView, kernel: Kernel, planners: dict[str, Planner]) -> Run:
+    """Return the run ``name`` of ``study``; one that plans stands in ``planners`` afterwards. Raises: ValueError."""
     if name in (NO_BATTERY, IDLE_BATTERY):
         return without_battery(study, is_there=name == IDLE_BATTERY)
     if name == SELF_USE:
