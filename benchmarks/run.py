@@ -10,19 +10,24 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from benchmarks.machine import machine  # noqa: E402
+from benchmarks.sections import Options, Outcome  # noqa: E402
+from benchmarks.table import Table  # noqa: E402
+
 ENTRY = ROOT / "src" / "master_coordinator.py"
 DEAD_END = "http://127.0.0.1:9/api"
 """No prices are fetched: what is measured is the product, not a network."""
@@ -209,10 +214,10 @@ def measure_day(_: argparse.Namespace) -> list[Row]:
 
 def measure_planner(_: argparse.Namespace) -> list[Row]:
     """An exact plan over 192 quarters of an everyday home; ``planner.py`` says more."""
-    from planner import measure_times  # type: ignore[import-not-found]  # beside this file
+    from benchmarks.planner import measure_times
 
     times = measure_times(31, 0, lambda _: None, kinds=("convex",), lengths=(192,))[0]
-    plain, compiled = times["kernel, plain"], times["kernel, compiled"]
+    plain, compiled = times["kernel, plain"].median, times["kernel, compiled"].median
     return [
         Row(what="plan of 192 quarters, plain Python", promised="3 ms", measured=f"{plain:.2f} ms", kept=plain <= 3),
         Row(what="the same, compiled", promised="0.1 ms", measured=f"{compiled:.3f} ms", kept=compiled <= 0.1),
@@ -228,14 +233,32 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
 }
 
 
-def machine() -> str:
-    """Return what the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, {platform.system()}"
+def table(rows: Sequence[Row]) -> Table:
+    """Return the promises and what came of them."""
+    cells = ((row.what, row.promised, row.measured, "kept" if row.kept else "MISSED") for row in rows)
+    return Table(columns=("What", "Promised", "Measured", ""), rows=tuple(cells))
+
+
+def measure(options: Options) -> Outcome:
+    """Measure all promises for the one entry of all benchmarks; the quick run takes the one that needs no process."""
+    _be_quiet()
+    rows: list[Row] = []
+    for name in ["planner"] if options.quick else MEASUREMENTS:
+        options.report(f"service: {name}")
+        rows += MEASUREMENTS[name](argparse.Namespace(minutes=5.0))
+    return Outcome(
+        tables=(table(rows),),
+        figures=[asdict(row) for row in rows],
+        missed=() if options.quick else tuple(f"{row.what}: {row.measured}" for row in rows if not row.kept),
+    )
+
+
+def _be_quiet() -> None:
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def main() -> int:
@@ -244,19 +267,12 @@ def main() -> int:
     parser.add_argument("which", nargs="*", choices=[*MEASUREMENTS, []], help="all where none is named")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long the footprint is watched")
     options = parser.parse_args()
-    import logging
-
-    import structlog
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    _be_quiet()
     rows: list[Row] = []
     for name in options.which or MEASUREMENTS:
         print(f"measuring {name} …", file=sys.stderr)
         rows += MEASUREMENTS[name](options)
-    print(f"\nMeasured on {machine()}, {datetime.now(UTC):%Y-%m-%d}.\n")
-    print("| What | Promised | Measured | |\n|---|---|---|---|")
-    for row in rows:
-        print(f"| {row.what} | {row.promised} | {row.measured} | {'kept' if row.kept else 'MISSED'} |")
+    print(f"\nMeasured on {machine()}.\n\n{table(rows).markdown()}")
     return 0 if all(row.kept for row in rows) else 1
 
 

@@ -30,7 +30,8 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.run import ENTRY, configuration, cpu_seconds, machine, rss_bytes  # noqa: E402
+from benchmarks.machine import machine  # noqa: E402
+from benchmarks.run import ENTRY, configuration, cpu_seconds, rss_bytes  # noqa: E402
 
 HOST = "127.0.0.97"
 POOR_LINK = ("drop:0.02", "delay:1.5%0.01", "garbage:0.02", "bad_crc:0.01", "truncate:0.01")
@@ -248,9 +249,9 @@ def main() -> int:
     growth = growth_of(held)
     cpu_share = (held[-1].cpu_s - held[0].cpu_s) / (held[-1].elapsed_s - held[0].elapsed_s)
     if options.json is not None:
-        document = {"machine": machine(), "growth": asdict(growth), "samples": [asdict(each) for each in held]}
+        document = {"machine": asdict(machine()), "growth": asdict(growth), "samples": [asdict(each) for each in held]}
         options.json.write_text(json.dumps(document, indent=1))
-    print(f"\n{options.hours:g} h, a poll every {options.poll:g} s, on {machine()}, {datetime.now(UTC):%Y-%m-%d}.\n")
+    print(f"\n{options.hours:g} h, a poll every {options.poll:g} s, on {machine()}.\n")
     print("| After the warm-up | first third | last third |\n|---|---|---|")
     print(f"| memory (RSS), MB | {growth.rss_before_bytes / 1e6:.2f} | {growth.rss_after_bytes / 1e6:.2f} |")
     print(f"| file descriptors | {growth.descriptors_before:g} | {growth.descriptors_after:g} |")

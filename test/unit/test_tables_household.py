@@ -141,7 +141,7 @@ def test_kilowatts_are_suspected_not_converted(tmp_path: Path) -> None:
 
 
 def test_a_pv_of_the_wrong_sign_is_told(tmp_path: Path) -> None:
-    rows = [f"2024-01-01 {hour:02}:00,400,{-hour if hour != 3 else 1}" for hour in range(24)]
+    rows = [f"2024-01-01 {hour:02}:00,400,{-200 * hour if hour != 3 else 1}" for hour in range(24)]
     remarks = home_of(tmp_path, rows).quality.remarks
     assert any("pv_w is negative in 22 rows" in remark and "turn the sign" in remark for remark in remarks)
 

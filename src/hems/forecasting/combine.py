@@ -23,15 +23,16 @@ def combination_weights(
     usable = np.isfinite(measured) & np.isfinite(experts).all(axis=1)
     if not usable.any():
         return equal
-    values, weights = experts[usable], sample_weights[usable]
-    mean = values.mean(axis=1)
-    deviations = values - mean[:, None]
-    weighted = deviations * weights[:, None]
+    if not usable.all():
+        experts, measured, sample_weights = experts[usable], measured[usable], sample_weights[usable]
+    mean = experts.mean(axis=1)
+    deviations = experts - mean[:, None]
+    weighted = deviations * sample_weights[:, None]
     gram = weighted.T @ deviations
     diagonal = float(np.trace(gram)) / count
     if diagonal <= 0.0:
         return equal
-    moved = np.linalg.solve(gram + towards_equal * diagonal * np.eye(count), weighted.T @ (measured[usable] - mean))
+    moved = np.linalg.solve(gram + towards_equal * diagonal * np.eye(count), weighted.T @ (measured - mean))
     found = np.maximum(equal + moved - moved.mean(), 0.0)
     combined: FloatArray = found / found.sum()
     return combined

@@ -9,21 +9,16 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from hems.domain.forecast import EnergyForecast, Quantity
+from hems.domain.forecast import QUANTILE_LEVELS, EnergyForecast, Quantity
 from hems.domain.time_grid import MTU, floor_to_grid, require_utc
-from hems.forecasting.history import FloatArray, QuarterHistory
+from hems.forecasting.history import BoolArray, FloatArray, QuarterHistory
 from hems.forecasting.load_days import SLOTS_PER_DAY, IntArray, as_day_rows, local_midnight, local_quarters
-from hems.forecasting.load_experts import Calendar, calendar_of, expert_forecasts
+from hems.forecasting.load_expected import RECENT_QUARTERS, DayMoments, expected_levels
+from hems.forecasting.load_experts import calendar_of
 from hems.forecasting.load_first_hours import SHARES_OF_NOW
-from hems.forecasting.load_model import (
-    FEATURE_QUARTERS,
-    LEADS,
-    REACHES,
-    DayModel,
-    fit_day_model,
-    surprise_features,
-)
+from hems.forecasting.load_model import DayModel, fit_day_model
 from hems.forecasting.load_weather import QuarterTemperature, Weather
 from hems.forecasting.quantiles import weighted_quantiles
 
@@ -43,25 +38,6 @@ class LoadOptions:
     """With fewer measured quarters there is no daily shape yet: their plain distribution is all that is known."""
     is_holiday: Callable[[date], bool] | None = None
     """Which days are free though they are no Sundays; None where no calendar is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Days:
-    """The known past and the span to forecast as rows of local days; powers as square roots.
-
-    ``today`` is the row of now; ``rows`` and ``slots`` say where each past quarter belongs, ``values`` are theirs;
-    ``behind`` quarters lie between the last of them and now.
-    """
-
-    known: FloatArray
-    calendar: Calendar
-    weather: Weather | None
-    today: int
-    first_day: int
-    rows: IntArray
-    slots: IntArray
-    values: FloatArray
-    behind: int
 
 
 class LoadForecaster:
@@ -98,13 +74,12 @@ class LoadForecaster:
         measured = past.load_w[np.isfinite(past.load_w)]
         if count <= 0 or not len(measured):
             return None
-        days = self._as_days(past, start, count, zone, temperature)
-        known_quarters = int(np.isfinite(days.known).sum())
+        days = self._day_moments(past, start, 1, count, zone, temperature)
+        known_quarters = int(days.known_quarters()[0])
         model = self._model_of(days) if known_quarters >= self._options.least_quarters else None
-        levels = (
-            _plain_levels(measured, count) if model is None else _levels(days, model, start, count, zone, live_load_w)
-        )
-        levels_w = np.maximum(np.maximum.accumulate(levels, axis=0), 0.0) ** 2
+        live = None if live_load_w is None or not np.isfinite(live_load_w) else np.sqrt(max(live_load_w, 0.0))
+        levels = _plain_levels(measured, count)[None] if model is None else expected_levels(days, model, live)
+        levels_w = _as_powers(levels)[0]
         known_at = past.start + (int(np.flatnonzero(np.isfinite(past.load_w))[-1]) + 1) * MTU
         return EnergyForecast(
             quantity=Quantity.LOAD,
@@ -116,16 +91,49 @@ class LoadForecaster:
             notes=_notes(known_quarters, has_shape=model is not None),
         )
 
-    def _as_days(
+    def levels_through_day(
+        self, history: QuarterHistory, first: datetime, moments: int, count: int, zone: ZoneInfo
+    ) -> FloatArray:
+        """Return the levels of ``forecast`` as made at the starts of ``moments`` quarters of one local day.
+
+        Equal to ``forecast`` but for rounding, several times faster. At each moment only what had ended by then is
+        looked at, though ``history`` goes on.
+
+        Args:
+            first: the first moment, on the grid; all of them lie on its local day.
+        Returns: shape (moments, levels, count) [W]; NaN at a moment before which nothing was measured.
+        """
+        levels_w = np.full((moments, len(QUANTILE_LEVELS), count), np.nan)
+        if moments <= 0 or count <= 0:
+            return levels_w
+        past = history.until(first + (moments - 1) * MTU)
+        days = self._day_moments(past, first, moments, count, zone, None)
+        has_shape = days.known_quarters() >= self._options.least_quarters
+        model = self._model_of(days) if has_shape.any() else None
+        if model is not None:
+            levels_w[has_shape] = _as_powers(expected_levels(days.at(has_shape), model))
+        measured_before = (first - past.start) // MTU
+        for row in np.flatnonzero(~has_shape) if model is not None else range(moments):
+            known_w = past.load_w[: max(measured_before + int(row), 0)]
+            known_w = known_w[np.isfinite(known_w)]
+            if len(known_w):
+                levels_w[row] = _as_powers(_plain_levels(known_w, count)[None])[0]
+        return levels_w
+
+    def _day_moments(
         self,
         past: QuarterHistory,
-        start: datetime,
+        first: datetime,
+        moments: int,
         count: int,
         zone: ZoneInfo,
         temperature: QuarterTemperature | None,
-    ) -> _Days:
-        """Return the past as local days; those before today are whole, so that they stay the same all day."""
-        ahead, _ = local_quarters(start, count, zone)
+    ) -> DayMoments:
+        """Return what is known at ``moments`` quarters of one local day from ``first`` on.
+
+        Days before today are whole, so that they stay the same all day.
+        """
+        ahead, ahead_slots = local_quarters(first, moments - 1 + count, zone)
         today = self._options.history_days
         first_day = int(ahead[0]) - today
         total = int(ahead[-1]) - first_day + 1
@@ -136,22 +144,30 @@ class LoadForecaster:
         if temperature is not None and np.isfinite(temperature.celsius).any():
             its_days, its_slots = local_quarters(temperature.start, len(temperature.celsius), zone)
             weather = Weather(as_day_rows(temperature.celsius, its_days - first_day, its_slots, total))
-        return _Days(
-            known=as_day_rows(values, days - first_day, slots, today + 1),
+        before = (first - past.start) // MTU - skip
+        versions, known = _today_as_it_grew(values, slots, days - first_day == today, before, moments)
+        recent = np.full(RECENT_QUARTERS + moments - 1, np.nan)
+        begin = before - RECENT_QUARTERS
+        low, high = max(0, begin), min(len(values), begin + len(recent))
+        if high > low:
+            recent[low - begin : high - begin] = values[low:high]
+        its_days, its_slots = local_quarters(first - RECENT_QUARTERS * MTU, len(recent), zone)
+        return DayMoments(
+            whole=as_day_rows(values, days - first_day, slots, today),
+            today_versions=versions,
+            today_known=known,
             calendar=calendar_of(first_day, total, self._options.is_holiday),
             weather=weather,
-            today=today,
-            first_day=first_day,
-            rows=days - first_day,
-            slots=slots,
-            values=values,
-            behind=max(0, (start - past.end) // MTU),
+            recent=sliding_window_view(recent, RECENT_QUARTERS),
+            recent_rows=sliding_window_view(its_days - first_day, RECENT_QUARTERS),
+            recent_slots=sliding_window_view(its_slots, RECENT_QUARTERS),
+            rows=sliding_window_view(ahead - first_day, count),
+            slots=sliding_window_view(ahead_slots, count),
         )
 
-    def _model_of(self, days: _Days) -> DayModel | None:
+    def _model_of(self, days: DayMoments) -> DayModel | None:
         """Return what the days before today teach, learnt once for each set of days."""
-        whole = days.known[: days.today]
-        digest = hashlib.blake2b(whole.tobytes(), digest_size=16)
+        digest = hashlib.blake2b(days.whole.tobytes(), digest_size=16)
         digest.update(days.calendar.kinds[: days.today].tobytes())
         digest.update(days.calendar.weekdays[: days.today].tobytes())
         if days.weather is not None:
@@ -159,68 +175,47 @@ class LoadForecaster:
         key = digest.digest()
         if key not in self._models:
             first = days.today - min(self._options.learnt_days, days.today)
-            filled = np.flatnonzero(np.isfinite(whole).any(axis=1))
+            filled = np.flatnonzero(np.isfinite(days.whole).any(axis=1))
             first = max(first, int(filled[0]) + 1) if len(filled) else days.today
-            found = fit_day_model(whole, days.calendar, days.weather, first) if first < days.today else None
+            found = fit_day_model(days.whole, days.calendar, days.weather, first) if first < days.today else None
             while len(self._models) >= _MODELS_KEPT:
                 self._models.pop(next(iter(self._models)))
             self._models[key] = found
         return self._models[key]
 
 
-def _levels(
-    days: _Days, model: DayModel, start: datetime, count: int, zone: ZoneInfo, live_load_w: float | None
-) -> FloatArray:
-    """Return the quantiles in square roots of power, (levels, count)."""
-    ahead, slots = local_quarters(start, count, zone)
-    rows = ahead - days.first_day
-    leads = np.arange(1, count + 1)
-    base = np.empty(count)
-    for row in range(int(rows[0]), int(rows[-1]) + 1):
-        for reach in range(REACHES):
-            wanted = (rows == row) & ((leads > SLOTS_PER_DAY) == (reach == 1))
-            if wanted.any():
-                base[wanted] = _base(days, model, row, reach)[slots[wanted]]
-    surprises = _recent_surprises(days, model)
-    if live_load_w is not None and np.isfinite(live_load_w):
-        surprises = np.append(surprises, np.sqrt(max(live_load_w, 0.0)) - base[0])
-    features = surprise_features(surprises[-FEATURE_QUARTERS[-1] :])
-    if live_load_w is not None and np.isfinite(live_load_w):
-        latest = surprises[-2:]
-        features[0] = latest[np.isfinite(latest)].mean()
-    learnt = np.minimum(leads, LEADS[-1]) - 1
-    expected = base + model.nowcast[learnt] @ features
-    levels: FloatArray = expected[None, :] + model.errors[learnt, slots].T
-    return levels
+def _today_as_it_grew(
+    values: FloatArray, slots: IntArray, is_today: BoolArray, before: int, moments: int
+) -> tuple[FloatArray, IntArray]:
+    """Return the versions of today and which of them was known at each moment, see ``DayMoments``.
+
+    A slot has two versions, nothing and its value; on the day whose hour repeats, it may grow a third, their mean.
+
+    Args:
+        values: of the past quarters. slots: theirs. is_today: whether they lie on the moments' day.
+        before: how many of ``values`` had ended at the first moment; one more does at each that follows.
+    """
+    places = np.flatnonzero(is_today & np.isfinite(values))
+    its_slots = slots[places]
+    grown = np.cumsum(its_slots[:, None] == np.arange(SLOTS_PER_DAY), axis=0)
+    nth = grown[np.arange(len(places)), its_slots]
+    sums, versions = np.zeros(SLOTS_PER_DAY), np.full((int(nth.max(initial=0)) + 1, SLOTS_PER_DAY), np.nan)
+    for version in range(1, len(versions)):
+        now = nth == version
+        sums[its_slots[now]] += values[places[now]]
+        versions[version, its_slots[now]] = sums[its_slots[now]] / version
+    ended = np.searchsorted(places, before + np.arange(moments))
+    return versions, np.concatenate([np.zeros((1, SLOTS_PER_DAY), dtype=np.int64), grown])[ended]
 
 
-def _base(days: _Days, model: DayModel, row: int, reach: int) -> FloatArray:
-    """Return what the combination expects of the day in ``row``, (96,); quarters nobody knows get the day's mean."""
-    newest = min(row - 1 - reach, days.today)
-    base: FloatArray = model.weights[reach] @ expert_forecasts(days.known, days.calendar, row, newest)
-    if days.weather is not None and model.weather is not None:
-        base = base + model.weather.addition(days.weather.surprise(row, row + 1))[0]
-    if not np.isfinite(base).all():
-        base = np.where(
-            np.isfinite(base), base, np.nanmean(days.known) if not np.isfinite(base).any() else np.nanmean(base)
-        )
-    return base
-
-
-def _recent_surprises(days: _Days, model: DayModel) -> FloatArray:
-    """Return how the last quarters before now differed from what was expected of them, oldest first."""
-    length = FEATURE_QUARTERS[-1]
-    found = np.full(length, np.nan)
-    # The history may end before now: each value is put where its own quarter stands.
-    count = min(length - days.behind, len(days.values))
-    if count <= 0:
-        return found
-    latest, rows, slots = (part[-count:] for part in (days.values, days.rows, days.slots))
-    for row in range(max(0, int(rows[0])), int(rows[-1]) + 1):
-        inside = rows == row
-        positions = length - days.behind - count + np.flatnonzero(inside)
-        found[positions] = latest[inside] - _base(days, model, row, 0)[slots[inside]]
-    return found
+def _as_powers(levels: FloatArray) -> FloatArray:
+    """Return powers [W] that do not descend along the levels, from their square roots (S, levels, count)."""
+    levels_w = np.empty_like(levels)
+    running = np.zeros_like(levels[:, 0])
+    for level in range(levels.shape[1]):
+        np.maximum(running, levels[:, level], out=running)
+        np.square(running, out=levels_w[:, level])
+    return levels_w
 
 
 def _plain_levels(measured_w: FloatArray, count: int) -> FloatArray:

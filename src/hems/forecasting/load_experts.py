@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hems.forecasting.history import FloatArray
+from hems.forecasting.history import BoolArray, FloatArray
 
 DAYS_OF_KIND = 10
 """Two weeks of working days; of Saturdays and Sundays ten weeks, as far as the history reaches."""
@@ -57,48 +57,76 @@ def calendar_of(first_day: int, count: int, is_holiday: Callable[[date], bool] |
     return Calendar(weekdays=weekdays, kinds=kinds.astype(np.int64))
 
 
-def day_weights(calendar: Calendar, target: int, newest: int) -> FloatArray:
-    """Return what each day up to row ``newest`` counts in each expert's forecast of row ``target``.
+def day_weights(calendar: Calendar, targets: IntArray, newest: IntArray, rows: int) -> FloatArray:
+    """Return what each of the first ``rows`` days counts in each expert's forecast of each of the ``targets``.
 
-    Shape (len(EXPERTS), newest + 1); rows of the matrix before the target only: ``newest`` < ``target``.
+    Shape (targets, len(EXPERTS), rows). Of target i the rows up to ``newest[i]`` < ``targets[i]`` count, others 0.
     """
-    ages = newest - np.arange(newest + 1)  # 0 is the newest day that may be known
-    weights = np.zeros((len(EXPERTS), newest + 1))
-    weights[0] = ages == 0
-    weights[1] = ages < RECENT_DAYS
-    weights[2] = QUICK_FADING**ages
-    weights[3] = SLOW_FADING**ages
-    alike = np.flatnonzero(calendar.kinds[: newest + 1] == calendar.kinds[target])[::-1][:DAYS_OF_KIND]
-    weights[4, alike] = KIND_FADING ** np.arange(len(alike))
-    same = np.flatnonzero(calendar.weekdays[: newest + 1] == calendar.weekdays[target])[::-1][:WEEKS]
-    weights[5, same] = 1.0
+    ages = newest[:, None] - np.arange(rows)  # 0 is the newest day that may be known
+    may_be_known = ages >= 0
+    fading = np.arange(max(int(ages.max(initial=0)), 0) + 1)
+    weights = np.zeros((len(targets), len(EXPERTS), rows))
+    weights[:, 0] = ages == 0
+    weights[:, 1] = may_be_known & (ages < RECENT_DAYS)
+    since = np.maximum(ages, 0)
+    weights[:, 2] = np.where(may_be_known, (QUICK_FADING**fading)[since], 0.0)
+    weights[:, 3] = np.where(may_be_known, (SLOW_FADING**fading)[since], 0.0)
+    order = _order_from_newest(may_be_known & (calendar.kinds[:rows] == calendar.kinds[targets][:, None]))
+    weights[:, 4] = np.where(order < DAYS_OF_KIND, KIND_FADING**order, 0.0)
+    order = _order_from_newest(may_be_known & (calendar.weekdays[:rows] == calendar.weekdays[targets][:, None]))
+    weights[:, 5] = order < WEEKS
     return weights
 
 
-def expert_forecasts(known: FloatArray, calendar: Calendar, target: int, newest: int) -> FloatArray:
-    """Return every expert's forecast of the day in row ``target``, shape (len(EXPERTS), 96).
+def _order_from_newest(alike: BoolArray) -> IntArray:
+    """Return of each row's chosen days, 0 for the newest, which it is; beyond all orders where not chosen."""
+    counted = np.cumsum(alike[:, ::-1], axis=1)[:, ::-1] - 1
+    return np.where(alike, counted, alike.shape[1] + DAYS_OF_KIND)
 
-    ``known`` (rows, 96) is looked at up to row ``newest`` only; its NaN do not count. An expert that knows nothing
-    of a quarter says what the others say on the mean; NaN where no expert knows anything.
+
+def expert_forecasts(known: FloatArray, calendar: Calendar, targets: IntArray, newest: IntArray) -> FloatArray:
+    """Return every expert's forecast of the days in the rows ``targets``, shape (targets, len(EXPERTS), 96).
+
+    ``known`` (rows, 96) is looked at up to the row ``newest`` of each target only; its NaN do not count. An expert that
+    knows nothing of a quarter says what the others say on the mean; NaN where no expert knows anything.
     """
-    if newest < 0:
-        return np.full((len(EXPERTS), known.shape[1]), np.nan)
-    weights = day_weights(calendar, target, newest)
-    past = known[: newest + 1]
-    is_known = np.isfinite(past)
-    sums = weights @ np.where(is_known, past, 0.0)
-    totals = weights @ is_known
+    rows = len(known)
+    weights = day_weights(calendar, targets, newest, rows).reshape(-1, rows)
+    is_known = np.isfinite(known)
+    shape = (len(targets), len(EXPERTS), known.shape[1])
+    if is_known.all():
+        totals = weights.sum(axis=1).reshape(len(targets), len(EXPERTS), 1)
+        return _means((weights @ known).reshape(shape), totals)
+    sums = (weights @ np.where(is_known, known, 0.0)).reshape(shape)
+    return _means(sums, (weights @ is_known).reshape(shape))
+
+
+def forecasts_after_today(whole: FloatArray, todays: FloatArray, calendar: Calendar, target: int) -> FloatArray:
+    """Return every expert's forecast of the row ``target`` when the newest day is today, of which only a part is known.
+
+    Args:
+        whole: the days before today, (rows, 96). todays: today as it is known at several moments, (versions, 96).
+    Returns: shape (versions, len(EXPERTS), 96).
+    """
+    today = len(whole)
+    weights = day_weights(calendar, np.array([target]), np.array([today]), today + 1)[0]
+    is_known, is_known_today = np.isfinite(whole), np.isfinite(todays)
+    sums, totals = weights[:, :today] @ np.where(is_known, whole, 0.0), weights[:, :today] @ is_known
+    of_today = weights[:, today][:, None]
+    return _means(
+        sums + of_today * np.where(is_known_today, todays, 0.0)[:, None, :],
+        totals + of_today * is_known_today[:, None, :],
+    )
+
+
+def _means(sums: FloatArray, totals: FloatArray) -> FloatArray:
+    """Return sums over totals, (n, k, 96); where a total is 0, the mean of the column's other experts, if any."""
     forecasts = np.full(sums.shape, np.nan)
     np.divide(sums, totals, out=forecasts, where=totals > 0.0)
-    return fill_from_others(forecasts)
-
-
-def fill_from_others(forecasts: FloatArray) -> FloatArray:
-    """Return ``forecasts`` (k, n) with every NaN replaced by the mean of its column's other values, if any."""
     is_known = np.isfinite(forecasts)
     if is_known.all():
         return forecasts
-    counts = is_known.sum(axis=0)
-    means = np.full(forecasts.shape[1], np.nan)
-    np.divide(np.where(is_known, forecasts, 0.0).sum(axis=0), counts, out=means, where=counts > 0)
-    return np.where(is_known, forecasts, means)
+    counts = is_known.sum(axis=1)
+    means = np.full(counts.shape, np.nan)
+    np.divide(np.where(is_known, forecasts, 0.0).sum(axis=1), counts, out=means, where=counts > 0)
+    return np.where(is_known, forecasts, means[:, None, :])

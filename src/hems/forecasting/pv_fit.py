@@ -10,7 +10,7 @@ import numpy as np
 from hems.domain.time_grid import MTU
 from hems.forecasting.history import FloatArray, QuarterHistory
 from hems.forecasting.pv_envelope import ClearSky, envelope_factors
-from hems.forecasting.pv_memory import QUARTERS_PER_DAY, SourceMemory, quarter_index
+from hems.forecasting.pv_memory import QUARTERS_PER_DAY, IntArray, SaidBefore, quarter_index
 from hems.forecasting.pv_table import (
     LEVELS,
     NODES,
@@ -91,7 +91,7 @@ class PvFit:
     """For quarters of which no source says anything."""
     lasting: Lasting
 
-    def scores_of(self, start: int, measured_w: FloatArray, sky: ClearSky, memory: SourceMemory) -> FloatArray:
+    def scores_of(self, start: int, measured_w: FloatArray, sky: ClearSky, memory: SaidBefore) -> FloatArray:
         """Return where each measured quarter from number ``start`` on lay on its curve; NaN: dark or unknown."""
         count = len(measured_w)
         if self.factors is None or count == 0:
@@ -104,16 +104,22 @@ class PvFit:
         lit = envelope_w > LIT_SHARE * float(envelope_day_w.max())
         result = np.full(count, np.nan)
         rows = np.flatnonzero(lit & np.isfinite(measured_w))
-        said = memory.said(start, count)[0][rows]
-        heard = np.isfinite(said)
-        curves = np.empty((len(rows), len(LEVELS)))
-        curves[heard] = self.last.curves_at(quarter[rows[heard]], said[heard] / envelope_w[rows[heard]])
-        curves[~heard] = self.without.curves_at(quarter[rows[~heard]], said[~heard])
-        result[rows] = scores(curves, measured_w[rows] / envelope_w[rows])
+        said_w = memory.said(start, count)[0][rows]
+        result[rows] = self.scores_in(quarter[rows], envelope_w[rows], measured_w[rows], said_w)
         return result
 
+    def scores_in(
+        self, quarter: IntArray, envelope_w: FloatArray, measured_w: FloatArray, said_w: FloatArray
+    ) -> FloatArray:
+        """Return where what was measured lay on its curve, by quarter of the day; all of shape (n,), said or NaN."""
+        heard = np.isfinite(said_w)
+        curves = np.empty((len(quarter), len(LEVELS)))
+        curves[heard] = self.last.curves_at(quarter[heard], said_w[heard] / envelope_w[heard])
+        curves[~heard] = self.without.curves_at(quarter[~heard], said_w[~heard])
+        return scores(curves, measured_w / envelope_w)
 
-def fit_past(past: Past, sky: ClearSky, memory: SourceMemory, half_life: timedelta) -> PvFit:
+
+def fit_past(past: Past, sky: ClearSky, memory: SaidBefore, half_life: timedelta) -> PvFit:
     """Return what ``past`` and what was said about it teach; a pair counts half as much for every ``half_life``."""
     start, count = past.start, len(past.measured_w)
     last_w, early_w = memory.said(start, count)
@@ -135,14 +141,16 @@ def fit_past(past: Past, sky: ClearSky, memory: SourceMemory, half_life: timedel
         pairs = Pairs(quarter=quarter[known], expected=expected, came=came[known], weight=weight[known])
         return learn_table(pairs, nodes, prior)
 
+    last = table(last_w, NODES, PRIOR_GIVEN)
+    is_same = np.array_equal(last_w, early_w, equal_nan=True)  # of a source that speaks once a day
     is_held_back = bool((np.isfinite(past.measured_w) & np.isnan(past.free_w)).any())
     fit = PvFit(
         past=past,
         known_quarters=known_quarters,
         seen_max_w=None if is_held_back else float(np.nanmax(past.measured_w, initial=0.0)),
         factors=factors,
-        last=table(last_w, NODES, PRIOR_GIVEN),
-        early=table(early_w, NODES, PRIOR_GIVEN),
+        last=last,
+        early=last if is_same else table(early_w, NODES, PRIOR_GIVEN),
         without=table(np.zeros(count), _ONE_NODE, PRIOR_WITHOUT),
         lasting=NOTHING_LASTS,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,17 @@ _LATEST = 2**40
 def quarter_index(moment: datetime) -> int:
     """Return the number of the quarter that contains ``moment``, counted from 1970 UTC."""
     return int(moment.timestamp()) // MTU_S
+
+
+class SaidBefore(Protocol):
+    """What was said of quarters before they began."""
+
+    def said(self, start: int, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return what was said last and what was said early [W] about ``count`` quarters from number ``start`` on.
+
+        Both of shape (count,), NaN where nothing was said.
+        """
+        ...
 
 
 class SourceMemory:
@@ -112,6 +124,27 @@ class SourceMemory:
     def _forget(self) -> None:
         self._index = np.full((2, self._capacity), -1, dtype=np.int64)
         self._value = np.full((2, self._capacity), np.nan)
+
+
+class StandingWord:
+    """A source whose word on a quarter is known from the beginning and never changes, as a file of forecasts holds it.
+
+    What a ``SourceMemory`` would hold that heard it at every quarter from the first on.
+    """
+
+    def __init__(self, first: int, said_w: FloatArray) -> None:
+        """``said_w``: of the quarters from number ``first`` on [W], (n,); NaN where nothing is said."""
+        self._first = first
+        self._said_w = np.where(np.isfinite(said_w), said_w, np.nan)
+
+    def said(self, start: int, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return what was said last and what was said early, see ``SaidBefore``."""
+        last = np.full(count, np.nan)
+        low, high = max(start, self._first), min(start + count, self._first + len(self._said_w))
+        if high > low:
+            last[low - start : high - start] = self._said_w[low - self._first : high - self._first]
+        begun = self._first + int(EARLY.total_seconds()) // MTU_S
+        return last, np.where(start + np.arange(count) >= begun, last, np.nan)
 
 
 def _as_json(values: FloatArray) -> list[float | None]:

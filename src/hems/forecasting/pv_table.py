@@ -20,6 +20,8 @@ from hems.forecasting.pv_memory import QUARTERS_PER_DAY, IntArray
 LEVELS = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98])
 """Probabilities of the curves: finer than what is told, so that a nowcast can move along them."""
 
+_STEPS = np.diff(LEVELS)
+
 NODES = np.array([0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15])
 """Expected shares for which curves are kept; straight lines between them."""
 
@@ -34,6 +36,7 @@ _REACH_QUARTERS = 8
 10 quarters are worse or equal."""
 _ANCHOR_STEP = 4
 """Curves are learnt for every hour and run straight between: each looks at four hours anyway."""
+_HALF_DAY = QUARTERS_PER_DAY // 2
 _NODE_WIDTH = 0.16
 _PRIOR_WEIGHT = 3.0
 """Hours that what is known of another house counts for. Measured: 1.5 to 6 are equal within 1 %."""
@@ -45,7 +48,18 @@ _SHARPNESS = 0.005
 _NOTHING = 1e-6
 _QUARTERS_PER_HOUR = 4.0
 _LOWEST_U = 0.01
-_STATE_WEIGHTS = 0.5 ** np.arange(6)
+_NEARNESS = np.maximum(
+    1.0
+    - np.abs(
+        (np.arange(QUARTERS_PER_DAY) - np.arange(0, QUARTERS_PER_DAY, _ANCHOR_STEP)[:, np.newaxis] + _HALF_DAY)
+        % QUARTERS_PER_DAY
+        - _HALF_DAY
+    )
+    / (_REACH_QUARTERS + 1.0),
+    0.0,
+)
+"""What a quarter of the day counts at each anchor."""
+STATE_WEIGHTS = 0.5 ** np.arange(6)
 """The present state is the mean of the last quarters' scores, each counting half of the one after it."""
 
 _U_GRID = np.linspace(0.0, 1.0, 513)[1:-1]
@@ -98,21 +112,43 @@ def learn_table(pairs: Pairs, nodes: FloatArray, prior: FloatArray) -> QuantileT
     """
     is_given = len(nodes) > 1
     overall = _ratio(pairs.expected, pairs.came, pairs.weight, towards=1.0) if is_given else 1.0
-    anchors = np.arange(0, QUARTERS_PER_DAY, _ANCHOR_STEP)
-    learnt = np.empty((len(anchors) + 1, len(nodes), len(LEVELS)))
-    for row, of_day in enumerate(anchors):
-        apart = np.abs((pairs.quarter - of_day + QUARTERS_PER_DAY // 2) % QUARTERS_PER_DAY - QUARTERS_PER_DAY // 2)
-        near = np.flatnonzero(apart <= _REACH_QUARTERS)
-        close = pairs.weight[near] * (1.0 - apart[near] / (_REACH_QUARTERS + 1.0))
-        expected, came = pairs.expected[near], pairs.came[near]
-        if not is_given:
-            learnt[row] = _blend(came[np.newaxis], close[np.newaxis], prior)
+    kernel = _node_kernel(pairs.expected, nodes) if is_given else None
+    learnt = np.empty((len(_NEARNESS) + 1, len(nodes), len(LEVELS)))
+    for row, nearness in enumerate(_NEARNESS):
+        closeness = nearness[pairs.quarter]
+        near = np.flatnonzero(closeness)
+        if not len(near):
+            learnt[row] = prior * overall
             continue
+        came, close = pairs.came[near], pairs.weight[near] * closeness[near]
+        if kernel is None:
+            order = np.argsort(came)
+            learnt[row] = _blend(came[order][np.newaxis], close[order][np.newaxis], prior)
+            continue
+        expected = pairs.expected[near]
         here = _ratio(expected, came, close, towards=overall)
-        moved = came + _slope(expected, came, close, towards=here) * (nodes[:, np.newaxis] - expected)
-        learnt[row] = _blend(np.maximum(0.0, moved), close * _node_kernel(expected, nodes), prior * here)
+        slope = _slope(expected, came, close, towards=here)
+        learnt[row] = _blend(
+            *_moved_to_nodes(expected, came, slope, nodes, kernel.take(near, axis=1) * close), prior * here
+        )
     learnt[-1] = learnt[0]  # midnight again
     return QuantileTable(nodes=nodes, curves=_between_anchors(learnt))
+
+
+def _moved_to_nodes(
+    expected: FloatArray, came: FloatArray, slope: float, nodes: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return what would have come had each node been expected, ascending, and the ``weights`` of it; (nodes, n)."""
+    line = came - slope * expected
+    order = np.argsort(line)
+    # All nodes have that order, but for pairs that end at nothing: where several do, they are level and have none.
+    ranked = line[order] + slope * nodes[:, np.newaxis]
+    ordered_weights = weights.take(order, axis=1)
+    for node in np.flatnonzero(ranked[:, min(1, len(order) - 1)] <= 0.0).tolist():
+        level = np.maximum(0.0, came + slope * (nodes[node] - expected))
+        its_order = np.argsort(level)
+        ranked[node], ordered_weights[node] = level[its_order], weights[node, its_order]
+    return np.maximum(ranked, 0.0, out=ranked), ordered_weights
 
 
 def _between_anchors(learnt: FloatArray) -> FloatArray:
@@ -147,13 +183,13 @@ def _reached(curves: FloatArray, value: FloatArray) -> FloatArray:
     return np.where(below == 0, _LOWEST_U, np.where(below > last, 1.0 - _LOWEST_U, u))
 
 
-def at_levels(curves: FloatArray, z: FloatArray) -> FloatArray:
-    """Return the values of ``curves`` (n, levels) at the normal scores ``z`` (n, k); shape (n, k)."""
+def at_levels(curves: FloatArray, rows: IntArray, z: FloatArray) -> FloatArray:
+    """Return the values of the ``rows`` (n,) of ``curves`` (m, levels) at the normal scores ``z`` (k, n); (k, n)."""
     u = np.clip(np.interp(z, _Z_GRID, _U_GRID), LEVELS[0], LEVELS[-1])
     right = np.clip(np.searchsorted(LEVELS, u, side="right"), 1, len(LEVELS) - 1)
-    share = (u - LEVELS[right - 1]) / (LEVELS[right] - LEVELS[right - 1])
-    low = np.take_along_axis(curves, right - 1, axis=1)
-    high = np.take_along_axis(curves, right, axis=1)
+    share = (u - LEVELS[right - 1]) / _STEPS[right - 1]
+    place = rows * len(LEVELS) + right
+    low, high = curves.take(place - 1), curves.take(place)
     values: FloatArray = low + share * (high - low)
     return values
 
@@ -163,8 +199,8 @@ def running_state(score: FloatArray) -> FloatArray:
     known = np.isfinite(score)
     if len(score) == 0:
         return score
-    sums = np.convolve(np.where(known, score, 0.0), _STATE_WEIGHTS)[: len(score)]
-    weights = np.convolve(known.astype(np.float64), _STATE_WEIGHTS)[: len(score)]
+    sums = np.convolve(np.where(known, score, 0.0), STATE_WEIGHTS)[: len(score)]
+    weights = np.convolve(known.astype(np.float64), STATE_WEIGHTS)[: len(score)]
     return np.where(known & (weights > 0.0), sums / np.where(weights > 0.0, weights, 1.0), np.nan)
 
 
@@ -191,16 +227,18 @@ def learn_lasting(score: FloatArray, weight: FloatArray) -> Lasting:
     total = float(weight[known].sum())
     squares = float((weight[known] * state[known] ** 2).sum())
     deviation = float(np.sqrt((squares + 20.0 * 0.7) / (total + 20.0)))
+    has_score = np.isfinite(score)
+    first, then = np.where(known, state, 0.0), np.where(has_score, score, 0.0)
+    then_weighed, counted = weight * then, weight * has_score
     correlation = PRIOR_LASTING.copy()
     for row, lag in enumerate(LAGS):
-        before, after = state[:-lag], score[lag:]
-        both = np.isfinite(before) & np.isfinite(after)
-        if not both.any():
+        number = float(known[:-lag].astype(np.float64) @ counted[lag:])
+        if number <= 0.0:
             continue
-        counts = weight[lag:][both]
-        product = float((counts * before[both] * after[both]).sum())
-        spread = np.sqrt(float((counts * before[both] ** 2).sum()) * float((counts * after[both] ** 2).sum()))
-        number = float(counts.sum())
+        product = float(first[:-lag] @ then_weighed[lag:])
+        spread = np.sqrt(
+            float((first[:-lag] ** 2) @ counted[lag:]) * float(known[:-lag] @ (then_weighed[lag:] * then[lag:]))
+        )
         measured = product / spread if spread > 0.0 else 0.0
         correlation[row] = (number * measured + _PRIOR_LASTING_PAIRS * correlation[row]) / (
             number + _PRIOR_LASTING_PAIRS
@@ -209,16 +247,15 @@ def learn_lasting(score: FloatArray, weight: FloatArray) -> Lasting:
     return Lasting(correlation=falling, state_deviation=max(deviation, 0.3))
 
 
-def conditional_scores(state: float | None, lag: FloatArray, lasting: Lasting, level_z: FloatArray) -> FloatArray:
-    """Return the normal scores of the levels at each lag given the present state; shape (n, levels).
+def conditional_scores(state: FloatArray, left: FloatArray, lasting: Lasting, level_z: FloatArray) -> FloatArray:
+    """Return the normal scores of the levels given the present states, of which so much is ``left``; (levels, n).
 
-    Without a state they are the levels' own.
+    Args:
+        state, left: shape (n,). Without a state (NaN) the scores are the levels' own.
     """
-    if state is None:
-        return np.broadcast_to(level_z, (len(lag), len(level_z)))
-    left = lasting.at(lag)[:, np.newaxis]
-    centre = left * np.clip(state / lasting.state_deviation, -2.5, 2.5)
-    z: FloatArray = centre + np.sqrt(1.0 - left**2) * level_z
+    left = np.where(np.isfinite(state), left, 0.0)
+    centre = left * np.clip(np.nan_to_num(state) / lasting.state_deviation, -2.5, 2.5)
+    z: FloatArray = centre + np.sqrt(1.0 - left**2) * level_z[:, np.newaxis]
     return z
 
 
@@ -243,19 +280,21 @@ def _slope(expected: FloatArray, came: FloatArray, weight: FloatArray, *, toward
     return min(max(slope, 0.0), max(towards, 0.0))
 
 
-def _blend(came: FloatArray, weights: FloatArray, prior: FloatArray) -> FloatArray:
-    """Return the weighted quantiles of each row of ``came``, drawn towards ``prior``; all (rows, n), (rows, levels)."""
-    curves = np.empty_like(prior)
-    order = np.argsort(came, axis=1)
-    ranked, weights = np.take_along_axis(came, order, axis=1), np.take_along_axis(weights, order, axis=1)
-    totals = weights.sum(axis=1)
-    reached = np.cumsum(weights, axis=1) - 0.5 * weights
-    for node, total in enumerate(totals):
-        # Counted by hours: neighbouring quarters have much the same weather.
-        trust = total / (total + _QUARTERS_PER_HOUR * _PRIOR_WEIGHT)
-        measured = np.interp(LEVELS * total, reached[node], ranked[node]) if total > _NOTHING else prior[node]
-        curves[node] = trust * measured + (1.0 - trust) * prior[node]
-    return curves
+def _blend(ranked: FloatArray, weights: FloatArray, prior: FloatArray) -> FloatArray:
+    """Return the weighted quantiles of each ascending row of ``ranked``, drawn towards ``prior``.
+
+    ``ranked`` and ``weights`` have shape (rows, n), the rest (rows, levels).
+    """
+    reached = np.cumsum(weights, axis=1)
+    totals = reached[:, -1].copy()
+    reached -= 0.5 * weights
+    measured = prior.copy()
+    for node in np.flatnonzero(totals > _NOTHING).tolist():
+        measured[node] = np.interp(LEVELS * totals[node], reached[node], ranked[node])
+    # Counted by hours: neighbouring quarters have much the same weather.
+    trust = (totals / (totals + _QUARTERS_PER_HOUR * _PRIOR_WEIGHT))[:, np.newaxis]
+    blended: FloatArray = trust * measured + (1.0 - trust) * prior
+    return blended
 
 
 def _ratio(expected: FloatArray, came: FloatArray, weight: FloatArray, *, towards: float) -> float:

@@ -1,0 +1,1 @@
+"""Other people's planners, asked the same questions as our own."""
