@@ -50,6 +50,7 @@ def site_spec(configuration: Configuration, window: BatteryWindow) -> SiteSpec:
         grid_voltage_max_v=configuration.grid.voltage_max,
         soc_min_pct=configuration.battery_management.soc_min,
         soc_max_pct=configuration.charging.target_soc,
+        import_max_w=configuration.grid.import_limit,
     )
 
 

@@ -129,7 +129,8 @@ class DecisionEngineManager:
         wishes = [self.in_charge.propose(context)]
         if self._fast_charge.request is not None:
             prices = self._prices.retail_between(context.at, context.at + self._options.price_horizon)
-            bound_w = min(envelope.bounds.charge_max_w, envelope.bounds.forced_charge_max_w)
+            lasting = envelope.lasting_bounds
+            bound_w = min(lasting.charge_max_w, lasting.forced_charge_max_w)
             asked = self._fast_charge.propose(context, prices, charge_bound_w=bound_w)
             # A person's hold says "do not discharge"; it must not keep a strategy from charging.
             charges = any(wish is not None and wish.command.mode is Mode.CHARGE for wish in wishes)

@@ -113,7 +113,7 @@ class OutlookBuilder:
         if inverter is None or spec is None or not inverter.capabilities.can(Ability.READ_BATTERY):
             return None
         rated_w = inverter.identity.rated_power_w or float("inf")
-        bounds, window = envelope.bounds, spec.window
+        bounds, window = envelope.lasting_bounds, spec.window
         # A bound of zero is a passing stop: the plan looks beyond it, and the gate keeps it.
         charge_w = bounds.forced_charge_max_w or spec.charge_max_w
         full_v = window.voltage_max_v

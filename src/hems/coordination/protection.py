@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from hems.coordination.action_executor_manager import ActionExecutorManager, self_use
 from hems.coordination.events import EventLog
-from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard
+from hems.coordination.safety_guard import SAFETY_SOURCE, SafetyGuard, is_everyday
 from hems.domain.command import AlreadySo, Command, Mode, NotConfirmed, Rejected, Unreachable, WritePurpose
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord
@@ -72,7 +72,10 @@ class Protection:
         record = await self._execute(command or self_use(now, "what the inverter does is not known"), now)
         if is_fresh:
             self._count(mode, record)
-        self._tell(record, command.reason if command is not None else "what the inverter does is not known")
+        if command is None:
+            self._tell(record, "what the inverter does is not known", "warning")
+        else:
+            self._tell(record, command.reason, "info" if is_everyday(envelope) else "warning")
         if actions.active is None:
             return None
         # A narrowed charge stays its asker's, and so does the export limit that is left of a refused one.
@@ -102,7 +105,7 @@ class Protection:
             record = await actions.end_lease(WritePurpose.SAFETY, f"{record.asked} was refused", now)
         return record
 
-    def _tell(self, record: ActionRecord, reason: str) -> None:
+    def _tell(self, record: ActionRecord, reason: str, severity: str) -> None:
         if isinstance(record.result, AlreadySo):
             self._told = None
             return
@@ -112,7 +115,7 @@ class Protection:
             type(record.result),
         )  # without power and end, which change from one to the next
         if told != self._told:  # an inverter that stays silent is asked on and on, and told of once
-            self._events.add("safety_action", "warning", f"{record.asked}: {reason}")
+            self._events.add("safety_action", severity, f"{record.asked}: {reason}")
         self._told = told
 
     def _count(self, mode: Mode, record: ActionRecord) -> None:

@@ -6,11 +6,12 @@ The rules are pure; this is where their memory is kept on disk, so that a latch 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from hems.coordination.action_executor_manager import self_use
 from hems.coordination.events import EventLog
-from hems.domain.command import Command
+from hems.domain.command import Command, Mode
 from hems.domain.decision import Allowed, Narrowed, Refused
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
@@ -112,8 +113,10 @@ class SafetyGuard:
         match narrow_to_envelope(active, envelope):
             case Allowed():
                 return None
-            case Narrowed(command=command):
-                return command if _exceeds(measured_w, command.power_w) else None
+            case Narrowed(command=command, causes=causes):
+                if _exceeds_fuse(active, envelope) or _exceeds(measured_w, command.power_w):
+                    return replace(command, reason="; ".join(causes) or command.reason)
+                return None
             case Refused(fallback=fallback):
                 return fallback
 
@@ -152,6 +155,19 @@ def _nothing_known(now: datetime) -> SafetyEnvelope:
     bounds = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0, export_max_w=0.0)
     violation = Violation(cause=Cause.COMMUNICATION_LOST, bounds=bounds, detail=NO_INVERTER_YET, latches=False)
     return SafetyEnvelope(at=now, bounds=bounds, violations=(violation,))
+
+
+def _exceeds_fuse(active: Command, envelope: SafetyEnvelope) -> bool:
+    """Return whether a charge asks for more than the fuse leaves: nothing but a write brings it down."""
+    if active.mode is not Mode.CHARGE or active.power_w is None:
+        return False
+    bounds_w = (found.bounds.forced_charge_max_w for found in envelope.violations if found.cause is Cause.FUSE)
+    return active.power_w > min(bounds_w, default=float("inf"))
+
+
+def is_everyday(envelope: SafetyEnvelope) -> bool:
+    """Return whether the fuse bounds a charge and nothing grave holds: a kettle is no reason to alarm anybody."""
+    return Cause.FUSE in envelope.causes and not any(map(is_grave, envelope.violations))
 
 
 def _exceeds(measured_w: float | None, bound_w: float | None) -> bool:

@@ -29,6 +29,7 @@ class Cause(StrEnum):
     BATTERY_UNKNOWN = "battery_unknown"
     GRID_UNKNOWN = "grid_unknown"
     METER_LOST = "meter_lost"
+    FUSE = "fuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,13 @@ class SafetyEnvelope:
     at: datetime
     bounds: Bounds
     violations: tuple[Violation, ...] = ()
+    lasting: Bounds | None = None
+    """The bounds without the fuse's, which comes and goes with every kettle; None: the same as ``bounds``."""
+
+    @property
+    def lasting_bounds(self) -> Bounds:
+        """What a plan for the hours ahead may count on: the bounds without what passes within minutes."""
+        return self.bounds if self.lasting is None else self.lasting
 
     @property
     def is_clear(self) -> bool:

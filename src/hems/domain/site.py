@@ -31,6 +31,8 @@ class SiteSpec:
     grid_voltage_max_v: float
     soc_min_pct: float
     soc_max_pct: float
+    import_max_w: float = float("inf")
+    """The most the connection takes from the grid: its fuse."""
 
 
 class ControlMethod(StrEnum):

@@ -9,7 +9,8 @@ from functools import reduce
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
 from hems.domain.safety import Bounds, SafetyEnvelope, Violation
 from hems.domain.site import SiteSpec
-from hems.safety import latch
+from hems.safety import fuse_guard, latch
+from hems.safety.fuse_guard import FuseState
 from hems.safety.limits import power_limits
 from hems.safety.plausibility import PlausibilityOptions, PlausibilityState, filter_snapshot
 from hems.safety.rule import RuleInput
@@ -27,15 +28,19 @@ class SafetyOptions:
     """How long a cause must have been clear before it lets go."""
     max_poll_step: timedelta = timedelta(seconds=60)
     """The most clear time that one poll may add: the longest poll interval that can be set."""
+    fuse_hold: timedelta = timedelta(minutes=5)
+    """How long more must have fitted under the fuse before a charge may take it: a kettle is over by then."""
     plausibility: PlausibilityOptions = field(default_factory=PlausibilityOptions)
 
     def __post_init__(self) -> None:
-        if min(self.communication_lost_after, self.max_poll_step) <= timedelta(0) or self.release_after < timedelta(0):
+        if min(self.communication_lost_after, self.max_poll_step) <= timedelta(0) or (
+            min(self.release_after, self.fuse_hold) < timedelta(0)
+        ):
             raise ValueError("the times of safety must be positive")
 
 
 class SafetySupervisor:
-    """Turns each poll into an envelope; remembers only what latches and plausibility need.
+    """Turns each poll into an envelope; remembers only what latches, plausibility and the fuse need.
 
     ``saved`` is what ``to_state`` gave before the last stop. It is kept whole: what held then holds now, until it has
     been seen clear for the whole release time.
@@ -46,6 +51,7 @@ class SafetySupervisor:
         self._options = options
         self._latch = latch.from_state(saved, now)
         self._plausibility = PlausibilityState()
+        self._fuse = FuseState()
         self._snapshot: SiteSnapshot | None = None
         self._findings = NOTHING_FOUND
 
@@ -116,4 +122,14 @@ class SafetySupervisor:
             held = (*held, waiting)
         limits = power_limits(snapshot.battery, self._spec)
         bounds = reduce(Bounds.intersect, (violation.bounds for violation in held), limits)
-        return SafetyEnvelope(at=now, bounds=bounds, violations=held)
+        fuse = self._bound_of_fuse(None if blind else snapshot, now)
+        if fuse is None:
+            return SafetyEnvelope(at=now, bounds=bounds, violations=held)
+        return SafetyEnvelope(at=now, bounds=bounds.intersect(fuse.bounds), violations=(*held, fuse), lasting=bounds)
+
+    def _bound_of_fuse(self, snapshot: SiteSnapshot | None, now: datetime) -> Violation | None:
+        options = self._options
+        self._fuse = fuse_guard.observe(
+            self._fuse, snapshot, self._spec, now, hold_for=options.fuse_hold, max_step=options.max_poll_step
+        )
+        return fuse_guard.violation_of(self._fuse, self._spec)

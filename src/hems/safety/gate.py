@@ -76,8 +76,11 @@ def protective_command(envelope: SafetyEnvelope) -> Command | None:
 
 
 def stops_operations(envelope: SafetyEnvelope) -> bool:
-    """Return whether all forced operations are stopped: neither a charge nor a discharge may be asked for."""
-    bounds = envelope.bounds
+    """Return whether all forced operations are stopped: neither a charge nor a discharge may be asked for.
+
+    A fuse without room for a charge stops nothing else: a hold spares the battery, and moves nothing.
+    """
+    bounds = envelope.lasting_bounds
     return not (_forced_charge_w(bounds) > 0 or _forced_discharge_w(bounds) > 0)
 
 
@@ -101,7 +104,7 @@ def _narrow_forced(command: Command, envelope: SafetyEnvelope) -> Verdict:
     asked_w, allowed_w = command.power_w, power_of(envelope.bounds)
     if asked_w is None or not asked_w > 0:
         return _refuse(command, envelope, (f"a {command.mode.value} without a power is no lease",))
-    causes = _causes(envelope, lambda bounds: power_of(bounds) < asked_w)
+    causes = _causes(envelope, lambda bounds: power_of(bounds) < asked_w and power_of(bounds) <= allowed_w)
     power_w = min(asked_w, allowed_w)
     if power_w < MIN_FORCED_POWER_W:
         if not causes:
