@@ -1,9 +1,9 @@
 """A year of home A lived quarter by quarter with the service's own code: what it captured, and how long it took.
 
 The house: home A of the reference data (measured load, PV and the PV forecast it had), CSDAC to buy at (a seller's
-margin of 0.08, excise, network of Tauron G11, 23 % VAT) and RCE to sell at, never below zero. The battery: 10 kWh, 10 to
-100 %, 5 kW, 0.95 each way, 0.05 PLN of wear per kWh each way; fuse 11 kW, export limit 8 kW. Tomorrow's prices are seen
-from 14:00 local. `hems backtest` gives the same from the command line.
+margin of 0.08, excise, network of Tauron G11, 23 % VAT) and RCE to sell at, never below zero. The battery: 10 kWh,
+10 to 100 %, 5 kW, 0.95 each way, 0.05 PLN of wear per kWh each way; fuse 11 kW, export limit 8 kW. Tomorrow's prices
+are seen from 14:00 local. `hems backtest` gives the same from the command line.
 
 For the time alone, the home's year is laid on a year of prices, 35,040 quarters, all of it known: what is measured is
 35,040 plans, choices and lived quarters, and no forecast.

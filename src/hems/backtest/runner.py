@@ -18,8 +18,8 @@ from hems.backtest.study import ForecastKind, Foresight, Span, Study
 from hems.domain.time_grid import MTU
 from hems.planning.compiled import Kernel, fastest_kernel
 
-SELF_USE, MULTI_FACTOR, OPTIMAL = "self_use", "multi_factor", "optimal"
-KNOWN = (SELF_USE, MULTI_FACTOR, OPTIMAL)
+SELF_USE, MULTI_FACTOR, OPTIMAL, EMHASS = "self_use", "multi_factor", "optimal", "emhass"
+KNOWN = (SELF_USE, MULTI_FACTOR, OPTIMAL, EMHASS)
 
 CHUNK = timedelta(days=7)
 """What is lived between two signs of life: forecasts of a week are held at a time."""
@@ -41,6 +41,20 @@ class Run(Protocol):
 
     def live(self, span: Span) -> LivedPeriod:
         """Return the span as it was lived."""
+        ...
+
+
+class Plans(Protocol):
+    """Something that looks ahead."""
+
+    @property
+    def foresight(self) -> Foresight:
+        """What it may know of the future."""
+        ...
+
+    @property
+    def without_plan(self) -> int:
+        """How many quarters it found no plan for."""
         ...
 
 
@@ -77,7 +91,7 @@ def live_all(
     """
     kernel = kernel or fastest_kernel()
     view = ForecastView(study)
-    planners: dict[str, Planner] = {}
+    planners: dict[str, Plans] = {}
     runs = {name: run_of(study, name, view, kernel, planners) for name in names}
     lived = {name: Lived() for name in names}
     at, forecast_seconds, is_interrupted = study.first, 0.0, False
@@ -109,19 +123,29 @@ def live_apart(
 ) -> LivedStudy:
     """Live ``names`` as independent pieces of work; as ``live_all``. ``told``: how many of how many are done.
 
-    Each planner makes its own forecasts, so that this takes more work than ``live_all`` and less time.
+    Each planner makes its own forecasts, so that this takes more work than ``live_all`` and less time. An interruption
+    keeps the strategies that are finished.
     """
     own = replace(study, prices=study.prices.prepared(study.first, study.last, study.planning.horizon // MTU))
     futures = {name: executor.submit(live_all, own, (name,)) for name in names}
-    for done, future in enumerate(as_completed(futures.values()), start=1):
-        future.result()
-        if told is not None:
-            told(done, len(names))
-    parts = {name: future.result() for name, future in futures.items()}
+    is_interrupted = False
+    try:
+        for done, future in enumerate(as_completed(futures.values()), start=1):
+            future.result()
+            if told is not None:
+                told(done, len(names))
+    except KeyboardInterrupt:
+        is_interrupted = True
+        for future in futures.values():
+            future.cancel()
+    finished = {name: future for name, future in futures.items() if future.done() and not future.cancelled()}
+    parts = {name: future.result() for name, future in finished.items()}
+    if IDLE_BATTERY in names and IDLE_BATTERY not in parts:
+        raise KeyboardInterrupt  # there is nothing yet to compare with
     return LivedStudy(
         runs={name: part.runs[name] for name, part in parts.items()},
         until=study.last,
-        is_interrupted=False,
+        is_interrupted=is_interrupted,
         forecast_seconds=sum(part.forecast_seconds for part in parts.values()),
     )
 
@@ -132,7 +156,7 @@ def _timed(run: Run, span: Span) -> tuple[LivedPeriod, float]:
     return part, time.perf_counter() - begun
 
 
-def run_of(study: Study, name: str, view: ForecastView, kernel: Kernel, planners: dict[str, Planner]) -> Run:
+def run_of(study: Study, name: str, view: ForecastView, kernel: Kernel, planners: dict[str, Plans]) -> Run:
     """Return the run ``name`` of ``study``; one that plans stands in ``planners`` afterwards. Raises: ValueError."""
     if name in (NO_BATTERY, IDLE_BATTERY):
         return without_battery(study, is_there=name == IDLE_BATTERY)
@@ -140,6 +164,11 @@ def run_of(study: Study, name: str, view: ForecastView, kernel: Kernel, planners
         return PlainRun(study, study.battery(study.home, study.start_soc_pct), self_use)
     if name == MULTI_FACTOR:
         return PlainRun(study, study.battery(study.home, study.start_soc_pct), ScoreChoice(study))
+    if name == EMHASS:
+        from hems.backtest.peers.emhass_run import EmhassRun  # EMHASS is an extra
+
+        peer = planners[name] = EmhassRun(study, view, study.battery(study.home, study.start_soc_pct))
+        return peer
     if name != OPTIMAL and name not in KNOWING:
         raise ValueError(f"strategy {name!r}: one of {', '.join(KNOWN)} is known")
     perfect = Foresight(load=True, pv=True) if study.forecast is ForecastKind.PERFECT else Foresight()
