@@ -146,7 +146,7 @@ def _local_cluster(workers: int) -> Iterator[Executor]:
 
     with (
         dask.config.set(_LARGE_CHUNKS),
-        LocalCluster(
+        LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
@@ -155,7 +155,7 @@ def _local_cluster(workers: int) -> Iterator[Executor]:
             memory_limit=0,  # a chunk is small: what else the machine does is no reason to end a worker
             silence_logs="CRITICAL",
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         yield client.get_executor(pure=False)
 
@@ -168,8 +168,8 @@ def _existing_cluster(address: str) -> Iterator[Executor]:
 
     with dask.config.set(_LARGE_CHUNKS):
         try:
-            client = Client(address, timeout=SECONDS_TO_CONNECT)
+            client = Client(address, timeout=SECONDS_TO_CONNECT)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise ExecutorUnavailable(f"no Dask scheduler answers at {address}: {error}") from error
         with client:
-            yield client.get_executor(pure=False)
+            yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]

@@ -141,6 +141,7 @@ def register(app: typer.Typer) -> None:
         )  # fmt: skip
         names = names_of(strategies)
         check_places(as_json, trace, report)
+        check_language(language)
         with waiting("reading the files"):
             prepared = prepare(request)
         result = result_of(prepared, names, executor, with_story=report is not None, language=language)
@@ -176,6 +177,14 @@ def day_of(text: str | None, option: str) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError([f"{option} {text}: a day such as 2024-07-08"]) from error
+
+
+def check_language(language: str) -> None:
+    """Refuse a language that nothing is written in. Raises: ConfigurationError."""
+    from hems.decision.sentences import Language
+
+    if language not in tuple(Language):
+        raise ConfigurationError([f"--lang {language}: one of {', '.join(Language)}"])
 
 
 def check_places(as_json: Path | None, trace: Path | None, report: Path | None) -> None:

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from hems import __version__
 from hems.adapters.clock import SystemClock
@@ -37,6 +38,8 @@ from hems.domain.measured import MeasuredHousehold, RecordQuality
 from hems.domain.outlook import HomeModel
 from hems.domain.prices import PriceSeries
 from hems.domain.time_grid import MTU, floor_to_grid, local_date, local_day_bounds
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 LIVE = "live"
 START_SOC_PCT = 50.0
@@ -98,6 +101,11 @@ class PreparedStudy:
     quality: tuple[RecordQuality, ...]
     remarks: tuple[str, ...]
     parameters: Mapping[str, object]
+    settings: Configuration
+    """The configuration with the command's tariff, zone and currency in it, or one of defaults."""
+    day_ahead: PriceSeries
+    settlement: PriceSeries
+    """The markets' prices that the tariff prices; empty where --buy-sell stands in their place."""
 
 
 def prepare(request: BacktestRequest) -> PreparedStudy:
@@ -110,7 +118,9 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
     loaded = load(request.config) if request.config is not None or request.home == LIVE else None
     settings = _settings(request, loaded)
     zone = ZoneInfo(settings.site.time_zone)
-    measured, prices, quality = _data(request, settings, loaded, Publication(zone=zone, at=request.publication))
+    measured, prices, quality, markets = _data(
+        request, settings, loaded, Publication(zone=zone, at=request.publication)
+    )
     past = Past.of(measured)
     if request.pv_factor != 1.0:
         past = past.with_pv(request.pv_factor)
@@ -118,7 +128,7 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
     kind = _forecast_kind(request, measured)
     home = home_of(request, settings, is_configured=loaded is not None)
     study = Study(
-        title=measured.quality.source,
+        title=Path(measured.quality.source).name,
         past=past,
         prices=prices,
         home=home,
@@ -126,7 +136,7 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
         first=first,
         last=last,
         start_soc_pct=min(max(request.start_soc, home.floor_pct), home.ceiling_pct),
-        left_value_per_kwh=_stored_value(request, prices, home, first, last),
+        left_value_per_kwh=stored_value_of(request, prices, home, first, last),
         forecast=kind,
         planning=_planning(request, settings),
         score=multi_factor_options_of(settings),
@@ -139,6 +149,9 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
         quality=quality,
         remarks=_remarks(request, study, loaded is not None),
         parameters=_parameters(request, study),
+        settings=settings,
+        day_ahead=markets[0],
+        settlement=markets[1],
     )
 
 
@@ -253,18 +266,28 @@ def _settings(request: BacktestRequest, loaded: Loaded | None) -> Configuration:
         changed = {**prices.tariff.model_dump(exclude_unset=True), **tariff}
         if request.operator is not None and request.group is None:
             raise ConfigurationError(["--operator needs --group: `hems tariffs` lists both"])
-        prices = prices.model_copy(update={"tariff": type(prices.tariff).model_validate(changed)})
+        prices = prices.model_copy(update={"tariff": _validated(type(prices.tariff), changed, "--operator, --group")})
     if request.currency is not None:
         prices = prices.model_copy(update={"currency": request.currency})
     site = settings.site
     if request.zone is not None:
-        site = type(site).model_validate({**site.model_dump(exclude_unset=True), "time_zone": request.zone})
+        site = _validated(
+            type(site), {**site.model_dump(exclude_unset=True), "time_zone": request.zone}, f"--zone {request.zone}"
+        )
     return settings.model_copy(update={"prices": prices, "site": site})
+
+
+def _validated(model: type[_Model], data: dict[str, Any], options: str) -> _Model:
+    """Return the section with the command's numbers in it. Raises: ConfigurationError: they cannot be."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError([f"{options}: {fault['msg']}" for fault in error.errors()]) from error
 
 
 def _data(
     request: BacktestRequest, settings: Configuration, loaded: Loaded | None, publication: Publication
-) -> tuple[MeasuredHousehold, KnownPrices, tuple[RecordQuality, ...]]:
+) -> tuple[MeasuredHousehold, KnownPrices, tuple[RecordQuality, ...], tuple[PriceSeries, PriceSeries]]:
     currency = settings.prices.currency
     day_ahead, settlement = PriceSeries(currency, ()), PriceSeries(currency, ())
     quality: list[RecordQuality] = []
@@ -288,10 +311,12 @@ def _data(
         retail = read_buy_sell(request.buy_sell)
         quality.append(retail.quality)
         market = day_ahead if len(day_ahead) else None
-        return measured, prices_as_given(retail.prices, currency, publication, market), tuple(quality)
+        given = prices_as_given(retail.prices, currency, publication, market)
+        return measured, given, tuple(quality), (day_ahead, settlement)
     if not len(day_ahead):
         raise RejectedData("no prices are stored for the time that was measured: give --prices FILE")
-    return measured, prices_of_market(day_ahead, settlement, tariff_of(settings), publication), tuple(quality)
+    prices = prices_of_market(day_ahead, settlement, tariff_of(settings), publication)
+    return measured, prices, tuple(quality), (day_ahead, settlement)
 
 
 def _period(request: BacktestRequest, past: Past, prices: KnownPrices, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -330,7 +355,7 @@ def _planning(request: BacktestRequest, settings: Configuration) -> Any:
     return options
 
 
-def _stored_value(
+def stored_value_of(
     request: BacktestRequest, prices: KnownPrices, home: HomeModel, first: datetime, last: datetime
 ) -> float:
     """Return what a stored kWh counts at both ends: midway between what it saves and what it earns, less its wear."""
