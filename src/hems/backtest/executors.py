@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -91,6 +92,7 @@ class LastingProcessPool(Executor):
                 break
             except BrokenProcessPool:  # it broke just now, before anybody asked for its results
                 self._discard(pool)
+        answer.add_done_callback(lambda given_up: given_up.cancelled() and inner.cancel())
         inner.add_done_callback(lambda done: self._finish(answer, work, attempt, pool, done))
 
     def _finish(
@@ -111,6 +113,8 @@ class LastingProcessPool(Executor):
             if attempt < ATTEMPTS and not self._is_closed:
                 self._start(answer, work, attempt + 1)
                 return
+        if not answer.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
         if error is not None:
             answer.set_exception(error)
         else:
@@ -122,7 +126,9 @@ class LastingProcessPool(Executor):
                 raise RuntimeError("the pool is closed")
             if self._pool is None:
                 # A fresh interpreter each: a fork would carry over threads' locks, held by nobody in the child.
-                self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+                self._pool = ProcessPoolExecutor(
+                    self._workers, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_parent
+                )
             return self._pool
 
     def _discard(self, pool: ProcessPoolExecutor) -> None:
@@ -132,9 +138,27 @@ class LastingProcessPool(Executor):
         pool.shutdown(wait=False)
 
 
+def _leave_ctrl_c_to_the_parent() -> None:
+    """A terminal sends Ctrl-C to all: workers finish their piece, and whoever started them says when to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _require_distributed() -> None:
     if importlib.util.find_spec("distributed") is None:
         raise ExecutorUnavailable("Dask is not installed: pip install 'goodwe-master-coordinator[fleet]'")
+
+
+@contextmanager
+def _ctrl_c_unheard() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C: what a process ignores, those that it starts ignore too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does, and only there somebody types
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -144,9 +168,8 @@ def _local_cluster(workers: int) -> Iterator[Executor]:
     import dask
     from distributed import Client, LocalCluster
 
-    with (
-        dask.config.set(_LARGE_CHUNKS),
-        LocalCluster(  # type: ignore[no-untyped-call]
+    with dask.config.set(_LARGE_CHUNKS), _ctrl_c_unheard():
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
@@ -154,7 +177,10 @@ def _local_cluster(workers: int) -> Iterator[Executor]:
             dashboard_address=None,
             memory_limit=0,  # a chunk is small: what else the machine does is no reason to end a worker
             silence_logs="CRITICAL",
-        ) as cluster,
+        )
+    with (
+        dask.config.set(_LARGE_CHUNKS),
+        cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         yield client.get_executor(pure=False)

@@ -5,11 +5,13 @@ Compiling costs 150 MB of memory and seconds at the first use: it is for backtes
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -72,13 +74,27 @@ def _compiled_part(source: ModuleType, jitted: dict[str, Any], threaded: tuple[s
     part = _second_copy(source)
     if threaded:
         vars(part)["prange"] = numba.prange
-    for name, function in inspect.getmembers(part, inspect.isfunction):
-        if name in jitted:
-            setattr(part, name, jitted[name])
-        elif function.__module__ == part.__name__:
-            jitted[name] = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=name in threaded)(function)
-            setattr(part, name, jitted[name])
+    # numba's cache notices a change of a function's own file alone, but compiles in what other files say. So a cache
+    # belongs to the content of all of them: after an update nothing old is run.
+    digest = hashlib.sha256(b"".join(_content(each) for each in (*_SOURCES, source))).hexdigest()[:16]
+    folder = str(Path(source.__file__ or "").parent / "__pycache__" / f"compiled-{digest}")
+    settings: Any = numba.config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, folder
+    try:
+        for name, function in inspect.getmembers(part, inspect.isfunction):
+            if name in jitted:
+                setattr(part, name, jitted[name])
+            elif function.__module__ == part.__name__:
+                make = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=name in threaded)
+                jitted[name] = make(function)
+                setattr(part, name, jitted[name])
+    finally:
+        settings.CACHE_DIR = before
     return part
+
+
+def _content(module: ModuleType) -> bytes:
+    return Path(module.__file__ or "").read_bytes()
 
 
 def _second_copy(module: ModuleType) -> ModuleType:
