@@ -25,7 +25,7 @@ def tariff_of(settings: Configuration) -> Tariff:
     Raises: ConfigurationError: an operator, group or seller that no file has, or a tariff file that is wrong.
     """
     tariff = settings.prices.tariff
-    sale = _sale_terms_of(settings)
+    sale = sale_terms_of(settings)
     if tariff.kind == "fixed":
         options = FixedTariffOptions(
             import_per_kwh=tariff.fixed_import_per_kwh or 0.0, currency=settings.prices.currency
@@ -104,7 +104,8 @@ def _contract_of(settings: Configuration, sale: SaleTerms) -> ContractOptions:
     )
 
 
-def _sale_terms_of(settings: Configuration) -> SaleTerms:
+def sale_terms_of(settings: Configuration) -> SaleTerms:
+    """Return how sold energy is paid, as configured."""
     tariff = settings.prices.tariff
     basis = tariff.sell
     if basis == "auto":

@@ -36,6 +36,7 @@ FILE_MAX_BYTES = 100_000
 PER_KWH_MAX = 100.0
 """Beyond it stands a price per MWh by mistake; in no currency of Europe's market does a kWh cost as much."""
 MONTHLY_MAX = 10_000.0
+KWH_A_YEAR_MAX = 1e6
 
 KINDS = ("operator", "seller", "net_billing")
 COMPASS = "energy_compass"
@@ -239,12 +240,17 @@ def _months(table: TomlTable, text: str) -> set[int]:
 def _monthly(table: TomlTable) -> tuple[MonthlyFee, ...]:
     found: list[MonthlyFee] = []
     for fee in table.tables("monthly"):
+        phases = fee.optional_number("phases", 1, 3)
         found.append(
             MonthlyFee(
                 name=fee.text("name"),
                 per_month=fee.number("per_month", 0, MONTHLY_MAX),
                 applies_to=fee.text("applies_to") if fee.has("applies_to") else "",
                 includes_vat=fee.flag("includes_vat", False),
+                phases=None if phases is None else round(phases),
+                above_kwh_a_year=fee.optional_number("above_kwh_a_year", 0, KWH_A_YEAR_MAX),
+                up_to_kwh_a_year=fee.optional_number("up_to_kwh_a_year", 0, KWH_A_YEAR_MAX),
+                only_dynamic=fee.flag("only_dynamic", False),
             )
         )
         fee.close()

@@ -87,12 +87,20 @@ class Fee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyFee:
-    """A fee per month: part of the bill, without effect on any decision; ``applies_to`` says to whom."""
+    """A fee per month: part of the bill, without effect on any decision; ``applies_to`` says to whom.
+
+    The fields below say the same to a program; one that is None binds nobody.
+    """
 
     name: str
     per_month: float
     applies_to: str = ""
     includes_vat: bool = False
+    phases: int | None = None
+    above_kwh_a_year: float | None = None
+    up_to_kwh_a_year: float | None = None
+    """Of the energy that the house takes from the grid."""
+    only_dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What would have been: the same past with another tariff, another battery, or another mind in charge."""
