@@ -104,7 +104,7 @@ class Planner:
             rows.floats(slots + 1), rows.floats(slots + 1), rows.whole([0] * slots),
             rows.floats(pieces), rows.floats(pieces), rows.whole([0] * pieces),
             rows.whole([0] * (slots + 1)), rows.whole([0] * (slots + 1)), rows.floats(16), rows.floats(16),
-            rows.floats(slots + 1), rows.floats(slots),
+            rows.floats(slots + 1), rows.floats(slots), rows.whole([0] * slots), rows.whole([0] * slots),
         )  # fmt: skip
 
     def outlook(

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hems.planning import kernel, kernel_modes, kernel_rolling
+from hems.planning import kernel, kernel_modes, kernel_origin, kernel_rolling
 
 
 class Kernel:
-    """The functions of the three kernel modules, plain or compiled, under their own names."""
+    """The functions of the kernel modules, plain or compiled, under their own names."""
 
     def __init__(self, *parts: ModuleType, is_compiled: bool) -> None:
         self.is_compiled = is_compiled
@@ -39,7 +39,7 @@ class Kernel:
             yield from ((name, value) for name, value in vars(part).items() if hasattr(value, "py_func"))
 
 
-_SOURCES = (kernel, kernel_modes, kernel_rolling)
+_SOURCES = (kernel, kernel_modes, kernel_origin, kernel_rolling)
 
 PLAIN = Kernel(*_SOURCES, is_compiled=False)
 """The kernel as the service runs it."""

@@ -124,7 +124,7 @@ class GridFlowOptimizer:
         free = self._solver.exact(problem, problem.expected_load, problem.expected_pv, None, wear)
         bound = free.cost - free.gap
         idle = self._idle_cost(problem)
-        lock = origin_locks(self._solver, problem, free, wear)
+        lock = origin_locks(self._solver, problem, wear)
         lawful = self._solver.exact(problem, problem.expected_load, problem.expected_pv, lock, wear)
         problem = replace(problem, wear=wear)
         method = "convex"

@@ -1,8 +1,7 @@
 """Deciding and living quarter after quarter: same rules as `planning.kernel`, the loop of every backtest.
 
 A step sees what was known at its moment, chooses the cheapest mode by the value of stored energy, and lives the quarter
-in that mode with the load and PV that came. What needs more than one pass over the prices (energy from the grid that
-may not be sold again, prices whose cost is hollow) is handed back to `GridFlowOptimizer`.
+in that mode with the load and PV that came. Prices whose cost is hollow are handed back to `GridFlowOptimizer`.
 """
 
 from __future__ import annotations
@@ -10,18 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hems.planning.kernel import (
-    CHARGE,
-    CUT_NOTHING,
-    DISCHARGE,
-    FREE,
-    Limits,
-    exact_plan,
-    grid_cost,
-    plan_cost,
-    scenario_values,
-)
+from hems.planning.kernel import CHARGE, CUT_NOTHING, DISCHARGE, FREE, Limits, grid_cost, scenario_values
 from hems.planning.kernel_modes import ANY_ORIGIN, Store, mode_cost, mode_power
+from hems.planning.kernel_origin import lawful_locks, mark_unlawful, plan_once
 
 Row = Any
 
@@ -30,15 +20,14 @@ Settings = tuple[float, float, float, float, float, float, float, float]
 hours within which the reserve is filled, stored kWh below which it is filled at once, kWh a reading may be off,
 stored kWh that an hour's charge adds, 0 where none can be ordered)."""
 
-Room = tuple[Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row]
+Room = tuple[
+    Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row, Row
+]  # fmt: skip
 """(expected load, expected PV, scenarios' load, scenarios' PV, hours, wear, low, high, lock, value, length, owner,
-first, count, slope, size, used, change)."""
+first, count, slope, size, used, change, trial lock, marks)."""
 
 NO_ROOM, NEEDS_OPTIMIZER, NO_FORECAST = -1, -2, -3
 """What `choose_now` answers where it cannot choose."""
-
-LEAST_EXPORT_KWH = 0.02
-"""Less than this beyond the origin is rounding of the plan, not a sale."""
 
 
 def widen(rows: Row, slots: int, spread: float, is_descending: bool, mean: Row, wide: Row) -> bool:
@@ -105,40 +94,6 @@ def fill_tube(
     for t in range(slots - 1, -1, -1):  # what has to be there later must be reachable from here
         low[t] = max(low[t], low[t + 1] - charge * hours[t])
     low[0] = min(low[0], stored)
-
-
-def mark_unlawful(
-    change: Row,
-    load: Row,
-    pv: Row,
-    hours: Row,
-    slots: int,
-    limits: Limits,
-    stored: float,
-    exportable: float,
-    is_broken: Row,
-) -> int:
-    """Mark the slots in which a plan sells what the sun did not give; return how many there are.
-
-    The house draws on what came from the grid first, only what came from the sun is sold.
-    """
-    sunny = min(exportable, stored)
-    broken = 0
-    for t in range(slots):
-        net = load[t] - pv[t]
-        is_broken[t] = 0
-        if change[t] >= 0.0:
-            sunny += min(change[t], max(-net, 0.0) * hours[t] * limits[2])
-        else:
-            into_house = min(-change[t], max(net, 0.0) * hours[t] / limits[3])
-            sold = -change[t] - into_house
-            if sold > sunny + LEAST_EXPORT_KWH:
-                is_broken[t] = 1
-                broken += 1
-            sunny = max(sunny - sold, 0.0)
-        stored += change[t]
-        sunny = min(sunny, max(stored, 0.0))
-    return broken
 
 
 def live_slot(
@@ -215,7 +170,6 @@ def choose_now(
     worth = end_value(buy, slots, limits, wear)
     fill_tube(stored, reserve, store[2], hours, slots, settings, low, high)
     if is_certain or exportable < ANY_ORIGIN or not is_convex(buy, sell, slots):
-        value[0], length[0], owner[0], count[slots] = worth, high[slots] - low[slots], slots, 1
         refused = certify(buy, sell, slots, worth, stored, exportable, limits, cut, settings, room)
         if refused < 0:
             return refused
@@ -267,27 +221,33 @@ def certify(
 ) -> int:
     """Plan the expected load and PV exactly, and say whether the value function holds as it is.
 
-    Returns 0, or NEEDS_OPTIMIZER where the certificate is open or energy from the grid would be sold, or NO_ROOM.
+    Writes what each slot's battery may not do into the room's lock. Returns 0, or NEEDS_OPTIMIZER where the
+    certificate is open, or NO_ROOM.
     """
-    load, pv, _, _, hours, wears, low, high, lock, value, length, owner = room[:12]
-    first, count, slope, size, used, change = room[12:]
+    load, pv, _, _, hours, wears, low, high, lock = room[:9]
     load, pv, spans = load[:slots], pv[:slots], hours[:slots]
-    pooled = exact_plan(
-        load, pv, buy, sell, spans, wears, low, high, stored, limits, cut, lock,
-        value, length, owner, first, count, slope, size, used, change,
+    pieces = room[9:]
+    pooled, cost, gap = plan_once(
+        load, pv, buy, sell, spans, wears, low, high, stored, worth, limits, cut, lock, pieces
     )  # fmt: skip
+    if pooled >= 0 and exportable < ANY_ORIGIN:
+        change, marks = pieces[8], pieces[10]
+        if mark_unlawful(change, load, pv, spans, slots, limits, stored, exportable, marks) > 0:
+            pooled = lawful_locks(
+                load, pv, buy, sell, spans, wears, low, high, stored, exportable, worth, limits, cut, lock, pieces
+            )  # fmt: skip
+            if pooled >= 0:
+                pooled, cost, gap = plan_once(
+                    load, pv, buy, sell, spans, wears, low, high, stored, worth, limits, cut, lock, pieces
+                )  # fmt: skip
     if pooled < 0:
         return NO_ROOM
-    if pooled > 0:
-        cost, gap = plan_cost(load, pv, buy, sell, spans, wears, limits, cut, lock, change, slope, size)
-        idle = 0.0
+    if gap > 0.0:
+        idle = -worth * stored
         for t in range(slots):
             idle += grid_cost(0.0, load[t], pv[t], buy[t], sell[t], limits, cut) * hours[t]
-            cost -= worth * change[t]
         if gap > max(settings[2] * (idle - cost), settings[3]):
             return NEEDS_OPTIMIZER
-    if exportable < ANY_ORIGIN and mark_unlawful(change, load, pv, spans, slots, limits, stored, exportable, lock) > 0:
-        return NEEDS_OPTIMIZER
     return 0
 
 

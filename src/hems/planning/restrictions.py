@@ -11,14 +11,10 @@ from datetime import datetime
 
 from hems.domain.command import Mode
 from hems.domain.units import kwh_from_wh
-from hems.planning.kernel import FREE, NO_BATTERY_EXPORT, NO_GRID_CHARGE
+from hems.planning.kernel import FREE
 from hems.planning.kernel_modes import ANY_ORIGIN
-from hems.planning.kernel_rolling import mark_unlawful
 from hems.planning.problem import Problem
-from hems.planning.solver import ExactPlan, Solver
-
-ROUNDS = 4
-"""How often slots are barred one after the other before the simple ways are compared: more was never found better."""
+from hems.planning.solver import Solver
 
 DEAREST_WEAR = 5.0
 """Added wear [money/kWh] at which no price makes a battery move."""
@@ -29,49 +25,14 @@ NO_CAP = 1e9
 """What a day may take out of a battery without a cap [kWh]."""
 
 
-def origin_locks(solver: Solver, problem: Problem, free: ExactPlan, wear: Sequence[float]) -> list[int]:
+def origin_locks(solver: Solver, problem: Problem, wear: Sequence[float]) -> list[int]:
     """Return what each slot's battery may not do, so that no energy from the grid leaves the house again.
 
-    The stored energy is followed by origin through the plan: the house draws on what came from the grid first, only
-    what came from the sun is sold. Slots that would sell more are barred, and the plan made again; beside that stand
-    the two simple ways, never selling and never buying to store. The cheapest lawful way is taken.
+    The stored energy is followed by origin through the plan: see `kernel_rolling.lawful_locks`.
     """
-    slots = len(problem)
     if problem.exportable >= ANY_ORIGIN:
-        return [FREE] * slots
-    lock = [FREE] * slots
-    change: Sequence[float] = free.change
-    for _ in range(ROUNDS):
-        broken = _unlawful_slots(problem, change)
-        if not broken:
-            break
-        for t in broken:
-            lock[t] |= NO_BATTERY_EXPORT
-        change = solver.exact(problem, problem.expected_load, problem.expected_pv, lock, wear).change
-    else:
-        if _unlawful_slots(problem, change):
-            lock = [NO_BATTERY_EXPORT] * slots
-    if not any(lock):
-        return lock
-    ways = [lock, [NO_BATTERY_EXPORT] * slots]
-    if problem.low[-1] <= problem.low[0]:  # a reserve that has to be filled again may need the grid
-        ways.append([NO_GRID_CHARGE] * slots)
-    costs = []
-    for way in ways:
-        plan = solver.exact(problem, problem.expected_load, problem.expected_pv, way, wear)
-        costs.append(plan.cost if not _unlawful_slots(problem, plan.change) else float("inf"))
-    return ways[costs.index(min(costs))]
-
-
-def _unlawful_slots(problem: Problem, change: Sequence[float]) -> list[int]:
-    """Return the slots in which the plan sells what the sun did not give."""
-    slots = len(problem)
-    is_broken = [0] * slots
-    mark_unlawful(
-        change, problem.expected_load, problem.expected_pv, problem.hours, slots, problem.limits, problem.stored,
-        problem.exportable, is_broken,
-    )  # fmt: skip
-    return [t for t in range(slots) if is_broken[t]]
+        return [FREE] * len(problem)
+    return solver.lawful(problem, wear)
 
 
 def wear_for_cycles(solver: Solver, problem: Problem) -> list[float]:

@@ -102,6 +102,38 @@ class Solver:
         left = problem.stored + sum(change)
         return ExactPlan(change=change, cost=cost - problem.end_value * left, gap=gap, values=self._values(low))
 
+    def lawful(self, problem: Problem, wear: Sequence[float]) -> list[int]:
+        """Return what each slot's battery may not do, so that no energy from the grid is sold: `lawful_locks`."""
+        slots = len(problem)
+        rows = [
+            self.row(r)
+            for r in (problem.expected_load, problem.expected_pv, problem.buy, problem.sell, problem.hours, wear)
+        ]
+        tube = (self.row(problem.low), self.row(problem.high))
+        lock, trial, marks = (self.whole([FREE] * slots) for _ in range(3))
+        status = -1
+        while status < 0:
+            self._prepare(problem)
+            used, change = self.floats(slots + 1), self.floats(slots)
+            pieces = (
+                self._value, self._length, self._owner, self._first, self._count, self._slope, self._size, used,
+                change, trial, marks,
+            )  # fmt: skip
+            status, _, _ = self.kernel.plan_once(
+                *rows, *tube, problem.stored, problem.end_value, problem.limits, problem.cut, lock, pieces
+            )  # fmt: skip
+            if status >= 0 and self.kernel.mark_unlawful(
+                change, rows[0], rows[1], rows[4], slots, problem.limits, problem.stored, problem.exportable, marks
+            ):
+                status = self.kernel.lawful_locks(
+                    *rows, *tube, problem.stored, problem.exportable, problem.end_value, problem.limits, problem.cut,
+                    lock, pieces,
+                )  # fmt: skip
+            if status < 0:
+                self._room *= 2
+                lock = self.whole([FREE] * slots)
+        return [int(barred) for barred in lock]
+
     def over_scenarios(
         self,
         problem: Problem,
