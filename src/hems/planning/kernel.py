@@ -416,23 +416,25 @@ def _mean_of(
     value: Row, length: Row, owner: Row, start: int, scenarios: int, into: int, scratch: int, most_pieces: int
 ) -> int:
     """Write the mean of the scenarios' descending steps from ``into`` on; return how many pieces it has."""
-    # Each scenario's place is kept in `owner` behind the pieces, what is left of its piece in `length`.
+    # Each scenario's place is kept in `owner` behind the pieces, where its piece ends in `length`.
     total = 0.0
     at = start
+    nearest = math.inf
     for k in range(scenarios):
         owner[scratch + k] = at
         owner[scratch + scenarios + k] = owner[at]
-        length[scratch + k] = length[at]
+        end = length[at]
+        length[scratch + k] = end
+        nearest = min(nearest, end)
         total += value[at]
         at = owner[at]
     write = scratch + 2 * scenarios
     begin = write
     tolerance = 1e-9
+    here = 0.0
     go_on = True
     while go_on:
-        step = length[scratch]
-        for k in range(1, scenarios):
-            step = min(step, length[scratch + k])
+        step = nearest - here
         mean = total / scenarios
         if write > begin and value[write - 1] - mean <= tolerance:
             grown = length[write - 1] + step
@@ -441,9 +443,11 @@ def _mean_of(
         elif step > _SHORT:
             value[write], length[write] = mean, step
             write += 1
+        here = nearest
+        nearest = math.inf
         for k in range(scenarios):
-            left = length[scratch + k] - step
-            if left <= _SHORT:
+            end = length[scratch + k]
+            if end - here <= _SHORT:
                 place = owner[scratch + k]
                 total -= value[place]
                 place += 1
@@ -452,8 +456,9 @@ def _mean_of(
                     break
                 owner[scratch + k] = place
                 total += value[place]
-                left = length[place]
-            length[scratch + k] = left
+                end += length[place]
+                length[scratch + k] = end
+            nearest = min(nearest, end)
     return _compact(value, length, owner, begin, write - begin, into, most_pieces)
 
 
@@ -463,22 +468,28 @@ def _compact(value: Row, length: Row, owner: Row, begin: int, pieces: int, into:
     Neighbours are joined where that changes the worth of what is stored nowhere by more than a tolerance [money], the
     first that suffices. (A tolerance of slopes instead was found six times less true where a fuse bounds the import.)
     """
+    if pieces == 0:
+        return 0
     tolerance = 0.0001
     while True:
         write = into
-        for i in range(begin, begin + pieces):
-            grown = length[i]
-            if write > into:
-                grown += length[write - 1]
-            if write > into and (value[write - 1] - value[i]) * length[write - 1] * length[i] <= tolerance * grown:
-                value[write - 1] = (value[write - 1] * length[write - 1] + value[i] * length[i]) / grown
-                length[write - 1] = grown
+        joined, size = value[begin], length[begin]
+        for i in range(begin + 1, begin + pieces):
+            marginal, width = value[i], length[i]
+            grown = size + width
+            if (joined - marginal) * size * width <= tolerance * grown:
+                joined = (joined * size + marginal * width) / grown
+                size = grown
             elif write - into < most_pieces:
-                value[write], length[write], owner[write] = value[i], length[i], 0
+                value[write], length[write], owner[write] = joined, size, 0
                 write += 1
+                joined, size = marginal, width
             else:
                 write += 1
                 break
+        if write - into < most_pieces:
+            value[write], length[write], owner[write] = joined, size, 0
+        write += 1
         if write - into <= most_pieces or not tolerance < 1e12:
             return min(write - into, most_pieces)
         tolerance *= 2.0
