@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hems.backtest.figures import figures_of, net_cost
@@ -75,13 +75,30 @@ def assess(study: Study, lived: LivedStudy, telling: Telling, kernel: Kernel | N
         best_day=best,
         worst_day=worst,
         quality=telling.quality,
-        left_out_hours=(lived.until - study.first).total_seconds() / 3600.0 - float(idle.hours.sum()),
+        left_out_hours=round((lived.until - study.first).total_seconds() / 3600.0 - float(idle.hours.sum()), 6),
         parameters=telling.parameters,
         versions=telling.versions,
-        remarks=telling.remarks,
+        remarks=(*telling.remarks, *_explanations(study, outcomes)),
         is_interrupted=lived.is_interrupted,
         forecast_seconds=lived.forecast_seconds,
     )
+
+
+def _explanations(study: Study, outcomes: Sequence[StrategyOutcome]) -> Iterator[str]:
+    """Yield what the figures alone do not tell and a reader would take for a fault."""
+    figures = {outcome.name: outcome.figures for outcome in outcomes}
+    above_kwh = figures[IDLE_BATTERY].above_import_limit_kwh
+    if above_kwh > 0.0 and OPTIMAL in figures:
+        yield (
+            f"the house alone draws {above_kwh:.1f} kWh above the import limit of {study.home.import_max_w / 1e3:g} "
+            "kW: the optimizer also spends the battery on drawing less above it, which no saving counts"
+        )
+    for name, found in figures.items():
+        if found.quarters_without_plan:
+            yield (
+                f"{name}: no plan could be made in {found.quarters_without_plan} quarters, mostly because too little "
+                "was measured before them: self-use stood in"
+            )
 
 
 def _losses(study: Study, periods: Mapping[str, LivedPeriod], idle: LivedPeriod, possible: float) -> tuple[Loss, ...]:

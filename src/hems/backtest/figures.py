@@ -10,7 +10,9 @@ from hems.backtest.study import Study
 from hems.domain.units import kwh_from_wh
 
 _W = 1000.0
-_SECONDS_PER_DAY = 86400.0
+
+LEAST_POSSIBLE_SHARE = 1e-3
+"""Of the money that an idle battery's home pays and is paid: a share of a saving below this says nothing."""
 
 
 def stored_change(study: Study, lived: LivedPeriod) -> float:
@@ -33,6 +35,7 @@ def figures_of(
     hours = lived.hours
     battery_kwh, grid_kwh = lived.battery_w / _W * hours, lived.grid_w / _W * hours
     saving = net_cost(study, idle) - net_cost(study, lived)
+    least_possible = max(LEAST_POSSIBLE_SHARE * float(np.abs(idle.energy_cost).sum()), 1e-9)
     capacity = kwh_from_wh(study.home.capacity_wh)
     discharged = float(np.maximum(battery_kwh, 0.0).sum())
     above_w = np.maximum(lived.grid_w - study.home.import_max_w, 0.0)
@@ -43,7 +46,7 @@ def figures_of(
         wear_pln=float(lived.wear_cost.sum()),
         stored_change_pln=stored_change(study, lived),
         saving_pln=saving,
-        captured_pct=100.0 * saving / possible if possible > 1e-9 else None,
+        captured_pct=100.0 * saving / possible if possible > least_possible else None,
         cycles=discharged / study.home.discharge_efficiency / capacity if capacity > 0.0 else 0.0,
         mode_changes_per_day=changes_per_day(lived),
         import_kwh=float(np.maximum(grid_kwh, 0.0).sum()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from hems.backtest.known_prices import SeenPrices
 from hems.backtest.study import ForecastKind, Foresight, Study
 from hems.domain.forecast import QUANTILE_LEVELS
 from hems.domain.measured import FloatArray
-from hems.domain.time_grid import MTU
+from hems.domain.time_grid import MTU, floor_to_grid
 from hems.forecasting.load import LoadForecaster
 from hems.forecasting.pv import PvForecaster
 from hems.forecasting.rolling_forecasts import RollingForecasts
@@ -84,15 +85,32 @@ class ForecastView:
             load = self._true(past.quarter_load_w, first, last, count)
         else:
             if self._load is None:
-                self._load = self._forecasts.load_levels(first, last, self._horizon) / _W
+                self._load = self._issued(self._forecasts.load_levels, first, last) / _W
             load = self._load
         if foresight.pv:
             pv = self._true(past.quarter_pv_w, first, last, count)
         else:
             if self._pv is None:
-                self._pv = self._forecasts.pv_levels(first, last, self._horizon) / _W
+                self._pv = self._issued(self._forecasts.pv_levels, first, last) / _W
             pv = self._pv
         return Levels(load=load, pv=pv)
+
+    def _issued(
+        self, levels_of: Callable[[datetime, datetime, int], FloatArray], first: datetime, last: datetime
+    ) -> FloatArray:
+        """Return the levels that stood at every quarter in [first, last), shape (S, levels, T) [W].
+
+        Within an interval of the record nothing new is measured: what was said when it began holds on until it ends.
+        """
+        past = self._study.past
+        moments = [first + step * MTU for step in range((last - first) // MTU)]
+        ages = [(moment - floor_to_grid(past.measured_until(moment))) // MTU for moment in moments]
+        if not any(ages):
+            return levels_of(first, last, self._horizon)
+        begin = first - ages[0] * MTU
+        said = levels_of(begin, last, self._horizon + max(ages))
+        rows = [(moment - begin) // MTU - age for moment, age in zip(moments, ages, strict=True)]
+        return np.stack([said[row, :, age : age + self._horizon] for row, age in zip(rows, ages, strict=True)])
 
     def _true(self, values_w: FloatArray, first: datetime, last: datetime, count: int) -> FloatArray:
         """Return what came as if it had been said, (S, count, T); what is unknown to this day counts as nothing."""

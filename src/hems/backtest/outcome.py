@@ -27,7 +27,7 @@ class Figures:
     saving_pln: float
     """Over an idle battery; the worth of what is stored counted alike at both ends."""
     captured_pct: float | None
-    """Of the saving of perfect foresight; None where that saves nothing."""
+    """Of the saving of perfect foresight; None where that saves next to nothing: see `figures`."""
     cycles: float
     """Energy discharged over the capacity, both inside the battery."""
     mode_changes_per_day: float

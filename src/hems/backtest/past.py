@@ -33,6 +33,10 @@ class Past:
     quarter_pv_w: FloatArray
     quarter_said_w: FloatArray | None
     """A PV forecast as it was said before the day began; NaN where nothing was. None: there was no source."""
+    step: timedelta = MTU
+    """How long an interval of the record is: its mean is known when it has ended, not before."""
+    offset: timedelta = timedelta(0)
+    """From ``start`` to the first interval."""
 
     def __len__(self) -> int:
         return len(self.quarter_load_w)
@@ -46,6 +50,19 @@ class Past:
         """Return which quarter begins at ``moment``."""
         return (moment - self.start) // MTU
 
+    def measured_until(self, moment: datetime) -> datetime:
+        """Return when the last interval ended that is over at ``moment``; never before ``start``."""
+        first = self.start + self.offset
+        return max(first + (moment - first) // self.step * self.step, self.start)
+
+    def latest_w(self, moment: datetime) -> tuple[float | None, float | None]:
+        """Return load and PV of the last interval that is over at ``moment`` [W]; None where unknown."""
+        row = (self.measured_until(moment) - self.start) // (MTU / self.parts) - 1
+        if not 0 <= row < len(self.load_w):
+            return None, None
+        load, sun = float(self.load_w[row]), float(self.pv_w[row])
+        return (None if math.isnan(load) else load), (None if math.isnan(sun) else sun)
+
     def with_pv(self, factor: float) -> Past:
         """Return the same past with panels ``factor`` times as large."""
         return Past(
@@ -56,6 +73,8 @@ class Past:
             quarter_load_w=self.quarter_load_w,
             quarter_pv_w=self.quarter_pv_w * factor,
             quarter_said_w=None if self.quarter_said_w is None else self.quarter_said_w * factor,
+            step=self.step,
+            offset=self.offset,
         )
 
     @staticmethod
@@ -93,6 +112,8 @@ class Past:
             quarter_load_w=_by_quarter(load_w, parts),
             quarter_pv_w=_by_quarter(pv_w, parts),
             quarter_said_w=None if said_w is None else _by_quarter(said_w, parts),
+            step=measured.step,
+            offset=offset,
         )
 
 

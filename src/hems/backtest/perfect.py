@@ -9,6 +9,7 @@ import numpy as np
 from hems.backtest.lived import POWER, LivedPeriod
 from hems.backtest.study import Study
 from hems.domain.measured import FloatArray
+from hems.domain.outlook import HomeModel
 from hems.domain.units import kwh_from_wh
 from hems.planning.compiled import Kernel
 from hems.planning.kernel import CUT_ALL, Limits
@@ -24,8 +25,8 @@ def perfect_foresight(study: Study, lived: LivedPeriod, kernel: Kernel) -> tuple
     The second is 0 where every row's cost is convex. PV may be curtailed freely, energy of any origin sold, and no mode
     and no reserve binds: whatever a strategy does under the study's limits costs at least this much less that gap.
     """
-    home, count = study.home, len(lived)
-    limits = _limits(study, lived)
+    home, count = study.bound(study.home), len(lived)
+    limits = _limits(home, lived)
     capacity = kwh_from_wh(home.capacity_wh)
     stored = capacity * study.start_soc_pct / 100.0
     low = np.full(count + 1, min(capacity * home.floor_pct / 100.0, stored))
@@ -51,9 +52,9 @@ def perfect_foresight(study: Study, lived: LivedPeriod, kernel: Kernel) -> tuple
     return _period(study, lived, np.asarray(change, dtype=np.float64), limits), float(gap)
 
 
-def _limits(study: Study, lived: LivedPeriod) -> Limits:
+def _limits(home: HomeModel, lived: LivedPeriod) -> Limits:
     """Return the home's limits; where the load alone exceeds the fuse, a fuse that it does not exceed."""
-    limits = limits_of(study.home)
+    limits = limits_of(home)
     most = float((lived.load_w - lived.pv_w).max(initial=0.0)) / _W
     return (*limits[:4], max(limits[4], most), limits[5])
 

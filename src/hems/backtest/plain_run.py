@@ -24,7 +24,7 @@ _W = 1000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What a strategy may look at when a quarter begins; powers are those of the quarter that has just ended [W]."""
+    """What a strategy may look at when a quarter begins; powers are those of the last interval measured [W]."""
 
     at: datetime
     step: int
@@ -103,7 +103,6 @@ class PlainRun:
     def __init__(self, study: Study, battery: Battery, choose: Choose, code: int | None = None) -> None:
         self._study, self._battery, self._choose = study, battery, choose
         self._code = code
-        self._latest: tuple[float | None, float | None] = (None, None)
         self._discharged: tuple[date, float] = (date.min, 0.0)
 
     def discharged_today_wh(self, now: datetime) -> float:
@@ -124,10 +123,11 @@ class PlainRun:
             at = span.first + step * MTU
             if priced[step]:
                 price = market[step]
+                load_w, pv_w = self._study.past.latest_w(at)
                 order = self._choose(
                     Moment(
                         at=at, step=step, soc_pct=self._battery.soc_pct, exportable_wh=self._battery.exportable_wh,
-                        load_w=self._latest[0], pv_w=self._latest[1],
+                        load_w=load_w, pv_w=pv_w,
                         market_per_mwh=price if price is not None and price == price else None,
                         export_per_kwh=sells[step],
                     )
@@ -142,19 +142,12 @@ class PlainRun:
                         self._count(start, max(lived.battery_w, 0.0) * hours)
                         rows.append((row, code, asked, lived.battery_w, lived.grid_w, lived.curtailed_w,
                                      self._battery.soc_pct))  # fmt: skip
-            self._latest = self._measured(loads, suns, step, parts)
         return lived_period(self._study, span, np.array(rows, dtype=np.float64).reshape(-1, 7))
 
     def _count(self, start: datetime, discharged_wh: float) -> None:
         if self._study.home.cycles_per_day_max is not None and discharged_wh > 0.0:
             before = self.discharged_today_wh(start)
             self._discharged = (local_date(start, self._study.zone), before + discharged_wh)
-
-    @staticmethod
-    def _measured(loads: list[float], suns: list[float], step: int, parts: int) -> tuple[float | None, float | None]:
-        """Return the latest measured load and PV, None where unknown."""
-        load, sun = loads[step * parts + parts - 1], suns[step * parts + parts - 1]
-        return (load if load == load else None), (sun if sun == sun else None)
 
 
 def lived_period(study: Study, span: Span, table: FloatArray) -> LivedPeriod:

@@ -143,6 +143,10 @@ class RollingRun:
         stored = capacity * study.start_soc_pct / 100.0
         self._state = planner.rows.row([stored, kwh_from_wh(study.home.exportable_wh), 0.0, 0.0])
 
+    def get_ready(self) -> None:
+        """Compile what will be run, so that the first span does not seem to take long."""
+        self.live(Span.of(self._study, self._study.first, self._study.first))
+
     def live(self, span: Span) -> LivedPeriod:
         """Return ``span`` as it is lived."""
         planner, study = self._planner, self._study

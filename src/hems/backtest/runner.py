@@ -96,6 +96,9 @@ def live_all(
     lived = {name: Lived() for name in names}
     at, forecast_seconds, is_interrupted = study.first, 0.0, False
     try:
+        for run in runs.values():
+            if isinstance(run, RollingRun):
+                run.get_ready()
         while at < study.last:
             until = min(at + CHUNK, study.last)
             begun = time.perf_counter()

@@ -37,6 +37,11 @@ class Foresight:
     prices: bool = False
 
 
+def itself(home: HomeModel) -> HomeModel:
+    """Return ``home``: the battery that is lived with is the ideal one."""
+    return home
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """All that a run needs; the same for every strategy."""
@@ -58,6 +63,8 @@ class Study:
     pv_options: PvOptions = field(default_factory=PvOptions)
     battery: Callable[[HomeModel, float], Battery] = IdealBattery
     """Builds the battery that is lived with, from the home and the SoC [%] at the start."""
+    bound: Callable[[HomeModel], HomeModel] = itself
+    """Makes of the home one whose ideal battery is never worse than the one that is lived with: perfect foresight's."""
 
     @property
     def is_ideal(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, time
 from pathlib import Path
@@ -141,6 +141,7 @@ def register(app: typer.Typer) -> None:
         )  # fmt: skip
         names = names_of(strategies)
         check_places(as_json, trace, report)
+        check_not_read((home, prices, sell_prices, buy_sell, config), (as_json, trace), names)
         check_language(language)
         with waiting("reading the files"):
             prepared = prepare(request)
@@ -166,9 +167,12 @@ def names_of(strategies: str) -> list[str]:
 def clock_time(text: str) -> time:
     """Return a local time of day. Raises: ConfigurationError."""
     try:
-        return time.fromisoformat(text)
+        found = time.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError([f"--publication {text}: a time such as 14:00"]) from error
+    if found.tzinfo is not None:
+        raise ConfigurationError([f"--publication {text}: a local time such as 14:00, without an offset"])
+    return found
 
 
 def day_of(text: str | None, option: str) -> date | None:
@@ -200,6 +204,26 @@ def check_places(as_json: Path | None, trace: Path | None, report: Path | None) 
             raise ConfigurationError([f"--report {path}: is a file; a directory is wanted"])
         if option != "--report" and path.is_dir():
             raise ConfigurationError([f"{option} {path}: is a directory; a file is wanted"])
+
+
+def check_not_read(
+    read: Sequence[str | Path | None], written: tuple[Path | None, Path | None], names: Sequence[str]
+) -> None:
+    """Refuse to write over a file that is read, or twice to one. Raises: ConfigurationError."""
+    from hems.adapters.tables.write_table import beside_it
+    from hems.backtest.assess import YARDSTICKS
+    from hems.backtest.outcome import PERFECT_FORESIGHT
+
+    as_json, trace = written
+    places = [] if as_json is None or as_json == Path("-") else [("--json", as_json)]
+    if trace is not None:
+        beside = {*YARDSTICKS, *names[:-1], PERFECT_FORESIGHT} - {names[-1]}
+        places += [("--trace", trace), *(("--trace", beside_it(trace, name)) for name in sorted(beside))]
+    taken = {Path(source).resolve() for source in read if source is not None}
+    for option, path in places:
+        if path.resolve() in taken:
+            raise ConfigurationError([f"{option} {path}: would write over a file of this very run; name another"])
+        taken.add(path.resolve())
 
 
 def result_of(
@@ -300,10 +324,10 @@ def show(result: StudyResult, written: list[Path]) -> None:
 
     console = Console()
     last = result.last.astimezone(result.zone)
-    days = (result.last - result.first).total_seconds() / 86400.0
+    days = round((result.last - result.first).total_seconds() / 86400.0)
     console.print(
-        f"{result.title}: {result.first.astimezone(result.zone):%Y-%m-%d} to {last:%Y-%m-%d %H:%M}, {days:.0f} days, "
-        f"battery {result.battery_kwh:g} kWh", markup=False, highlight=False,
+        f"{result.title}: {result.first.astimezone(result.zone):%Y-%m-%d} to {last:%Y-%m-%d %H:%M}, "
+        f"{days} {'day' if days == 1 else 'days'}, battery {result.battery_kwh:g} kWh", markup=False, highlight=False,
     )  # fmt: skip
     console.print(figures_table(result))
     possible = f"{result.possible_saving:.2f} {result.currency}"

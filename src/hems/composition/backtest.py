@@ -22,10 +22,10 @@ from hems.adapters.tables.price_file import read_buy_sell, read_prices
 from hems.backtest.known_prices import KnownPrices, Publication, prices_as_given, prices_of_market
 from hems.backtest.past import Past
 from hems.backtest.physics import IdealBattery
-from hems.backtest.study import ForecastKind, Study
+from hems.backtest.study import ForecastKind, Study, itself
 from hems.composition.forecast import pv_options_of
 from hems.composition.forecast_service import load_options_of
-from hems.composition.house_battery import HouseBattery
+from hems.composition.house_battery import HouseBattery, never_worse_than_house
 from hems.composition.own_history import own_history
 from hems.composition.settings import multi_factor_options_of
 from hems.composition.strategies import planning_options_of
@@ -116,18 +116,45 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
     """
     _check(request)
     loaded = load(request.config) if request.config is not None or request.home == LIVE else None
-    settings = _settings(request, loaded)
+    settings = settings_for(request, loaded)
     zone = ZoneInfo(settings.site.time_zone)
     measured, prices, quality, markets = _data(
         request, settings, loaded, Publication(zone=zone, at=request.publication)
     )
+    study = study_of(request, settings, measured, prices, is_configured=loaded is not None)
+    _check_window(study.home)
+    return PreparedStudy(
+        study=study,
+        quality=quality,
+        remarks=_remarks(request, study, loaded is not None),
+        parameters=_parameters(request, study),
+        settings=settings,
+        day_ahead=markets[0],
+        settlement=markets[1],
+    )
+
+
+def study_of(
+    request: BacktestRequest,
+    settings: Configuration,
+    measured: MeasuredHousehold,
+    prices: KnownPrices,
+    *,
+    is_configured: bool,
+) -> Study:
+    """Return the study of one house under one set of prices; ``request``'s files are not looked at.
+
+    ``settings``: those of `settings_for`; ``is_configured``: whether the user's own configuration is in them.
+    Raises: RejectedData: there is nothing to live through; ConfigurationError: a forecast that the house has not.
+    """
+    zone = ZoneInfo(settings.site.time_zone)
     past = Past.of(measured)
     if request.pv_factor != 1.0:
         past = past.with_pv(request.pv_factor)
     first, last = _period(request, past, prices, zone)
     kind = _forecast_kind(request, measured)
-    home = home_of(request, settings, is_configured=loaded is not None)
-    study = Study(
+    home = home_of(request, settings, is_configured=is_configured)
+    return Study(
         title=Path(measured.quality.source).name,
         past=past,
         prices=prices,
@@ -143,16 +170,15 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
         load_options=load_options_of(settings),
         pv_options=pv_options_of(settings),
         battery=HouseBattery if request.physics == "house" else IdealBattery,
+        bound=never_worse_than_house if request.physics == "house" else itself,
     )
-    return PreparedStudy(
-        study=study,
-        quality=quality,
-        remarks=_remarks(request, study, loaded is not None),
-        parameters=_parameters(request, study),
-        settings=settings,
-        day_ahead=markets[0],
-        settlement=markets[1],
-    )
+
+
+def _check_window(home: HomeModel) -> None:
+    """Refuse a window of SoC with nothing in it, whoever named its ends. Raises: ConfigurationError."""
+    for name, least_pct in (("--min-soc", home.floor_pct), ("--reserve-soc", home.reserve_pct)):
+        if least_pct >= home.ceiling_pct:
+            raise ConfigurationError([f"{name} {least_pct:g} must be below --max-soc {home.ceiling_pct:g}"])
 
 
 def versions() -> dict[str, str]:
@@ -225,6 +251,29 @@ _RANGES: Mapping[str, tuple[float, float, str]] = {
 
 def _check(request: BacktestRequest) -> None:
     """Refuse what cannot be. Raises: ConfigurationError: every fault in one go."""
+    faults = [*number_faults(request), *option_faults(request)]
+    if request.home != LIVE and request.prices is None and request.buy_sell is None:
+        faults.append("--prices FILE (a market's, per MWh) or --buy-sell FILE (all included, per kWh) is needed")
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def option_faults(request: BacktestRequest) -> list[str]:
+    """Return which options contradict each other or name what nobody knows."""
+    faults = []
+    if request.buy_sell is not None and request.sell_prices is not None:
+        faults.append("--buy-sell holds what sold energy earns already: leave --sell-prices out")
+    if request.physics not in ("ideal", "house"):
+        faults.append(f"--physics {request.physics}: ideal or house")
+    if request.forecast is not None and request.forecast not in tuple(ForecastKind):
+        faults.append(f"--forecast {request.forecast}: one of {', '.join(ForecastKind)}")
+    if request.first_day is not None and request.last_day is not None and request.last_day < request.first_day:
+        faults.append(f"--to {request.last_day} lies before --from {request.first_day}")
+    return faults
+
+
+def number_faults(request: BacktestRequest) -> list[str]:
+    """Return which numbers of ``request`` cannot be, by the names of the command's options."""
     faults = []
     for name, (least, most, unit) in _RANGES.items():
         value = getattr(request, name)
@@ -232,21 +281,10 @@ def _check(request: BacktestRequest) -> None:
             faults.append(f"--{name.replace('_', '-')} {value:g}: from {least:g} to {most:g} {unit} is allowed")
     if request.min_soc is not None and request.max_soc is not None and request.min_soc >= request.max_soc:
         faults.append(f"--min-soc {request.min_soc:g} must be below --max-soc {request.max_soc:g}")
-    if request.buy_sell is not None and request.sell_prices is not None:
-        faults.append("--buy-sell holds what sold energy earns already: leave --sell-prices out")
-    if request.home != LIVE and request.prices is None and request.buy_sell is None:
-        faults.append("--prices FILE (a market's, per MWh) or --buy-sell FILE (all included, per kWh) is needed")
-    if request.physics not in ("ideal", "house"):
-        faults.append(f"--physics {request.physics}: ideal or house")
-    if request.forecast is not None and request.forecast not in tuple(ForecastKind):
-        faults.append(f"--forecast {request.forecast}: one of {', '.join(ForecastKind)}")
-    if request.first_day is not None and request.last_day is not None and request.last_day < request.first_day:
-        faults.append(f"--to {request.last_day} lies before --from {request.first_day}")
-    if faults:
-        raise ConfigurationError(faults)
+    return faults
 
 
-def _settings(request: BacktestRequest, loaded: Loaded | None) -> Configuration:
+def settings_for(request: BacktestRequest, loaded: Loaded | None) -> Configuration:
     """Return the configuration, or one of defaults; tariff, zone and currency of the command go into it."""
     tariff = {
         name: value
@@ -371,6 +409,15 @@ def stored_value_of(
 
 def _remarks(request: BacktestRequest, study: Study, is_configured: bool) -> tuple[str, ...]:
     remarks = []
+    if study.start_soc_pct != request.start_soc:
+        remarks.append(
+            f"--start-soc {request.start_soc:g} lies outside of the window of SoC: it starts at {study.start_soc_pct:g}"
+        )
+    if not study.is_ideal:
+        remarks.append(
+            "perfect foresight has a battery that is better than the one that is lived with: it loses less, and "
+            "nothing while idle"
+        )
     if not is_configured and request.only_solar_export is None:
         remarks.append(
             "energy bought from the grid may be sold again: --only-solar-export keeps the rule for prosumers"

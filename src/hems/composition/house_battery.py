@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from hems.backtest.physics import Order, Stretch
 from hems.domain.command import Mode
 from hems.domain.outlook import HomeModel
-from hems.simulation.battery import Battery, BatterySpec
+from hems.simulation.battery import CONVERTER_SHARE, Battery, BatterySpec
 from hems.simulation.house import Order as InverterOrder
 from hems.simulation.house import Rule, dispatch
 
@@ -15,8 +16,27 @@ STEP_S = 60.0
 ROOM_C = 18.0
 """Of the cellar or garage that the pack stands in [degrees C]."""
 
+MOST_LOST_SHARE = 0.1
+"""Every loss of a pack that grows with its power stays below this share of it."""
+
 _CELLS = 120
 _PACK_V = 384.0
+
+
+def never_worse_than_house(home: HomeModel) -> HomeModel:
+    """Return a home whose ideal battery loses no more than a ``HouseBattery`` and reaches every SoC that one can.
+
+    That pack loses ``CONVERTER_SHARE`` of its power at the very least, whatever the home's own efficiencies say, and
+    is told to stop only when a minute is over: by what a minute moves it passes both ends of its window.
+    """
+    minute_pct = 100.0 * STEP_S / 3600.0 / home.capacity_wh
+    return replace(
+        home,
+        charge_efficiency=max(home.charge_efficiency, 1.0 - CONVERTER_SHARE),
+        discharge_efficiency=max(home.discharge_efficiency, 1.0 / (1.0 + CONVERTER_SHARE)),
+        floor_pct=max(home.floor_pct - home.discharge_max_w * minute_pct * (1.0 + MOST_LOST_SHARE), 0.0),
+        ceiling_pct=min(home.ceiling_pct + home.charge_max_w * minute_pct, 100.0),
+    )
 
 
 class HouseBattery:
