@@ -72,6 +72,7 @@ def random_chunks(slots: int, seed: int) -> list[HomeChunk]:
         capacity, power = rng.uniform(5.0, 15.0, CHUNK), rng.uniform(3.0, 6.0, CHUNK)
         columns = (
             capacity, power, power, 0.95, 0.95, 11.0, 8.0, 0.05, capacity * 0.4, capacity * 0.1, capacity, 0.25,
+            capacity * 0.1,
         )  # fmt: skip
         numbers = np.column_stack([np.broadcast_to(column, CHUNK) for column in columns])
         assert numbers.shape[1] == HOME_NUMBERS

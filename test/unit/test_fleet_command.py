@@ -139,7 +139,7 @@ def test_the_command_writes_plans_a_page_and_json(files: tuple[Path, Path]) -> N
     homes, prices = files
     folder = homes.with_name("page")
     arguments = ["fleet", "plan", "--homes", str(homes), "--out", str(homes.with_name("o.parquet")), "--buy-sell"]
-    arguments += [str(prices), "--feeder-kw", "20", "--report", str(folder), "--json"]
+    arguments += [str(prices), "--feeder-kw", "30", "--report", str(folder), "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == ExitCode.OK, result.output
     document = json.loads(result.stdout)

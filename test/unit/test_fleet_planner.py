@@ -9,10 +9,14 @@ import pytest
 
 from hems.fleet import batch_kernel as kernel
 from hems.fleet import planner
+from hems.fleet.grid_pass import open_homes
 from hems.fleet.homes import HomeChunk
-from hems.fleet.planner import plan_chunk
+from hems.fleet.planner import plan_blocks, plan_chunk
 from hems.planning.compiled import PLAIN, Kernel
-from hems.planning.kernel import grid_cost
+from hems.planning.kernel import NO_GRID_CHARGE, grid_cost
+from hems.planning.kernel_rolling import fill_tube
+from hems.planning.problem import PlanningOptions, settings_of
+from support.backtests import HOME
 from support.fleet_cases import random_chunk
 from support.oracle import optimum
 from support.planner_cases import Case, run_exact
@@ -24,11 +28,13 @@ def case_of(chunk: HomeChunk, home: int) -> Case:
     slots = int(wholes[kernel.SLOTS])
     buy, sell = chunk.buy[wholes[kernel.PRICES]][:slots], chunk.sell[wholes[kernel.PRICES]][:slots]
     mean = float(buy.mean()) * numbers[kernel.CHARGE_EFFICIENCY] * numbers[kernel.DISCHARGE_EFFICIENCY]
-    width = float(numbers[kernel.HIGH] - numbers[kernel.LOW])
+    low, high = np.zeros(slots + 1), np.zeros(slots + 1)
+    kernel.fill_home(numbers, int(wholes[kernel.LOCK]), np.full(slots, numbers[kernel.HOURS]), slots, low, high)
+    width = float(high[-1] - low[-1])
     return Case(
         load=chunk.load_w[home, :slots] / 1000.0, pv=chunk.pv_w[home, :slots] / 1000.0, buy=buy, sell=sell,
         hours=np.full(slots, numbers[kernel.HOURS]), wear=np.full(slots, numbers[kernel.WEAR]),
-        low=np.full(slots + 1, numbers[kernel.LOW]), high=np.full(slots + 1, numbers[kernel.HIGH]),
+        low=low, high=high,
         stored=float(numbers[kernel.STORED]),
         limits=tuple(float(n) for n in numbers[[1, 2, 3, 4, 5, 6]]),  # type: ignore[arg-type]
         cut=int(wholes[kernel.CUT]), lock=np.full(slots, wholes[kernel.LOCK]),
@@ -50,7 +56,7 @@ def test_every_home_gets_the_plan_it_would_get_alone(is_negative: bool) -> None:
     wholes[1::4, kernel.LOCK] = 3
     wholes[2::5, kernel.CUT] = 0
     chunk = replace(chunk, wholes=wholes)
-    planned = plan_chunk(chunk)
+    planned = plan_blocks(chunk, 1, 1)
     for home in range(len(chunk)):
         case = case_of(chunk, home)
         alone = run_exact(PLAIN, case)
@@ -137,3 +143,64 @@ def test_a_home_without_a_battery_is_planned_as_idle() -> None:
     planned = plan_chunk(random_chunk(3, 24, battery_kwh=0.0))
     assert (planned.battery_w == 0.0).all()
     assert (planned.figures[:, kernel.COST] == planned.figures[:, kernel.IDLE_COST]).all()
+
+
+def test_an_open_certificate_gets_a_second_plan_near_the_proven_optimum() -> None:
+    chunk = with_negative_prices(random_chunk(8, 48, seed=3))
+    first, planned = plan_blocks(chunk, 1, 1), plan_chunk(chunk)
+    again = open_homes(first.figures)
+    assert planned.planned_again == len(again) > 3
+    bettered = 0
+    for home in range(len(chunk)):
+        case, before, after = case_of(chunk, home), first.figures[home], planned.figures[home]
+        worth = case.end[0][0]
+        nets = [each[kernel.COST] - worth * each[kernel.STORED_CHANGE] for each in (before, after)]
+        assert nets[1] <= nets[0] + 1e-9
+        bettered += nets[1] < nets[0] - 1e-3
+        bound = nets[0] - before[kernel.GAP]  # what is proven stays proven
+        assert nets[1] - after[kernel.GAP] == pytest.approx(bound, abs=1e-9)
+        change = _change(case, planned.battery_w[home])
+        assert case.violation(change) < 1e-4
+        assert case.cost(change) + case.end_worth(case.stored) == pytest.approx(nets[1], abs=1e-4)
+        assert planned.soc_pct[home] == pytest.approx(
+            100.0 * (case.stored + np.cumsum(change)) / chunk.numbers[home, kernel.CAPACITY], abs=1e-3
+        )
+        best = optimum(case).cost + case.end_worth(case.stored)
+        assert bound - 1e-6 <= best <= nets[1] + 1e-6
+        assert nets[1] - best <= 0.005 * (after[kernel.IDLE_COST] - best) + 1e-3
+    assert bettered
+    kw = (chunk.load_w - chunk.pv_w - planned.battery_w) / 1000.0
+    least = np.maximum(kw, -chunk.numbers[:, kernel.EXPORT, None])
+    most = np.minimum((chunk.load_w - planned.battery_w) / 1000.0, 0.0)
+    net = np.where(chunk.sell[0] < 0.0, np.maximum(least, most), least)
+    assert planned.totals_kw[kernel.PLANNED] == pytest.approx(net.sum(axis=0), abs=1e-4)
+
+
+def test_everyday_prices_need_no_second_plan() -> None:
+    assert plan_chunk(random_chunk(20, 96, seed=2)).planned_again == 0
+
+
+@pytest.mark.parametrize(("soc_pct", "hours"), [(8.0, 2.0), (3.0, 1.25)])
+def test_a_battery_below_its_reserve_is_brought_back_as_the_service_does(soc_pct: float, hours: float) -> None:
+    chunk = random_chunk(3, 48, seed=9, soc_pct=soc_pct, floor_pct=5.0, reserve_pct=50.0, battery_kwh=12.0)
+    falling = 5.0 - 0.1 * np.arange(48)  # it would rather wait
+    chunk = replace(chunk, buy=np.where(np.arange(48) < 12, falling, chunk.buy))
+    planned = plan_chunk(chunk)
+    home = replace(
+        HOME, capacity_wh=12_000.0, floor_pct=5.0, reserve_pct=50.0, charge_max_w=5_000.0, charge_efficiency=0.95
+    )
+    slots, low, high = 48, [0.0] * 49, [0.0] * 49
+    spans = [0.25] * slots
+    fill_tube(0.12 * soc_pct, 6.0, 12.0, spans, slots, settings_of(home, PlanningOptions()), low, high)
+    for row in range(3):
+        case = case_of(chunk, row)
+        assert case.low == pytest.approx(low)
+        assert case.high == pytest.approx(high)
+        figures = planned.figures[row]
+        left = case.stored + figures[kernel.STORED_CHANGE] - case.low[-1]
+        assert figures[kernel.COST] - case.end[0][0] * left == pytest.approx(optimum(case).cost, abs=1e-6)
+        assert planned.soc_pct[row, round(hours * 4.0) - 1] >= 49.9
+        assert planned.soc_pct[row, : round(hours * 4.0) - 2].max() < 49.9  # no sooner than it has to be
+    kept_out = replace(chunk, wholes=chunk.wholes.copy())
+    kept_out.wholes[:, kernel.LOCK] = NO_GRID_CHARGE
+    assert plan_chunk(kept_out).soc_pct[:, 7].max() < 49.9  # nothing out of the grid, not even for the reserve

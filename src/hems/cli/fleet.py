@@ -1,4 +1,4 @@
-"""``hems fleet``: thousands of homes planned at once, each by itself or all under one limit."""
+"""``hems fleet plan``: thousands of homes planned at once, each by itself or all under one limit."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hems.cli import fleet_backtest
 from hems.cli.exit_codes import ExitCode
+from hems.cli.fleet_progress import fleet_progress
 from hems.domain.errors import StorageError
 
 if TYPE_CHECKING:
     from hems.composition.fleet import FleetRequest, FleetRun
-
-TOLD_EVERY_S = 5.0
-"""Between two lines of progress where there is no terminal to draw a bar on."""
 
 Homes = Annotated[Path, typer.Option(help="HOMES.parquet: one home a row (docs/fleet.md).")]
 Out = Annotated[Path, typer.Option(help="Where the plans go, as Parquet; parts lie beside it until all are done.")]
@@ -46,6 +44,7 @@ def register(app: typer.Typer) -> None:
     """Add ``hems fleet``."""
     commands = typer.Typer(no_args_is_help=True, help="Thousands of homes at once.")
     app.add_typer(commands, name="fleet")
+    fleet_backtest.register(commands)
 
     @commands.command()
     def plan(
@@ -104,10 +103,10 @@ def _plan(request: FleetRequest, report: Path | None, *, as_json: bool) -> int:
 
     run = FleetRun(request)
     if not run.is_compiled:
-        print("numba is not installed: planning in plain Python, some 40 times slower", file=sys.stderr)
+        print("numba is not installed: planning in plain Python, some 40 times slower on each core", file=sys.stderr)
     begin = time.perf_counter()
     try:
-        with _progress(run.file.homes) as (told, told_price):
+        with fleet_progress(run.file.homes) as (told, told_price):
             run.plan(told, told_price)
     except KeyboardInterrupt:
         print(f"stopped; what is finished lies in {request.out}.parts and counts next time", file=sys.stderr)
@@ -133,7 +132,8 @@ def _lines(run: FleetRun, request: FleetRequest, seconds: float) -> Iterator[str
         f"{sums['saving_pln']:,.2f}, what is stored counted"
     )
     if run.feeder is None:
-        yield f"no plans can be cheaper by more than {sums['gap_pln']:.4f} in all"
+        again = f"; {summary.planned_again} homes were planned twice" if summary.planned_again else ""
+        yield f"no plans can be cheaper by more than {sums['gap_pln']:.4f} in all{again}"
     else:
         found = run.feeder
         yield (
@@ -166,38 +166,3 @@ def _write_report(run: FleetRun, request: FleetRequest, folder: Path, seconds: f
     except OSError as error:
         raise StorageError(f"{folder}: the page was not written: {error}") from error
     print(f"page: {page}", file=sys.stderr)
-
-
-@contextmanager
-def _progress(homes: int) -> Iterator[tuple[Callable[[int], None], Callable[[int, float], None]]]:
-    """Show homes done, rate and remaining time on the error stream: a bar on a terminal, else lines now and then."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    begin = last = time.monotonic()
-    done = questions = 0
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("homes", total=homes)
-
-        def told(more: int) -> None:
-            nonlocal done, last
-            done += more
-            now = time.monotonic()
-            rate = done / max(now - begin, 1e-9)
-            bar.update(task, completed=done, description=f"homes, {rate:,.0f}/s")
-            if not console.is_terminal and done and now - last >= TOLD_EVERY_S:
-                last = now
-                left = (homes - done) / max(rate, 1e-9)
-                print(f"{done} of {homes} homes, {rate:,.0f} a second, {left:.0f} s left", file=sys.stderr, flush=True)
-
-        def told_price(_chunks: int, bound: float) -> None:
-            nonlocal questions, last
-            questions += 1
-            bar.update(task, description=f"limit's price, question {questions}")
-            if not console.is_terminal and time.monotonic() - last >= TOLD_EVERY_S:
-                last = time.monotonic()
-                print(f"limit's price: question {questions}, answers sum to {bound:,.2f}", file=sys.stderr, flush=True)
-
-        yield told, told_price

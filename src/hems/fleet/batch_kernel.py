@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hems.planning.kernel import CUT_SURPLUS, exact_plan, grid_cost, net_cost, plan_cost
+from hems.planning.kernel import CUT_SURPLUS, NO_GRID_CHARGE, exact_plan, grid_cost, net_cost, plan_cost
+from hems.planning.kernel_rolling import fill_tube
+
+RECHARGE_HOURS, AT_ONCE_BELOW, READING_SHARE = 2.0, 0.05, 0.01
+"""A battery below its reserve is back there within so many hours, at once below this share of its capacity; a reading
+may be off by so much. As `planning.problem.PlanningOptions` and `READING_STEP_PCT`."""
 
 prange = range
 """numba's, where this is compiled with threads."""
@@ -19,8 +24,8 @@ Rows = Any
 """A list of rows, or an array of shape (n, m)."""
 
 CAPACITY, CHARGE, DISCHARGE, CHARGE_EFFICIENCY, DISCHARGE_EFFICIENCY = 0, 1, 2, 3, 4
-IMPORT, EXPORT, WEAR, STORED, LOW, HIGH, HOURS = 5, 6, 7, 8, 9, 10, 11
-HOME_NUMBERS = 12
+IMPORT, EXPORT, WEAR, STORED, LOW, HIGH, HOURS, RESERVE = 5, 6, 7, 8, 9, 10, 11, 12
+HOME_NUMBERS = 13
 """Columns of a home's numbers: kWh, kW, shares, money per kWh of throughput, hours of a slot."""
 
 SLOTS, PRICES, CUT, LOCK = 0, 1, 2, 3
@@ -138,13 +143,11 @@ def plan_home(
         mean += buy[t]
         hours[t] = numbers[HOURS]
         wear[t] = numbers[WEAR]
-        low[t] = numbers[LOW]
-        high[t] = numbers[HIGH]
         lock[t] = wholes[LOCK]
-    low[slots], high[slots] = numbers[LOW], numbers[HIGH]
+    fill_home(numbers, wholes[LOCK], hours, slots, low, high)
     worth = max(mean / slots * limits[2] * limits[3] - 2.0 * numbers[WEAR], 0.0)
     value, length, owner, count = real[8], real[9], whole[0], whole[2]
-    value[0], length[0], owner[0], count[slots] = worth, numbers[HIGH] - numbers[LOW], slots, 1
+    value[0], length[0], owner[0], count[slots] = worth, high[slots] - low[slots], slots, 1
     slope, size, change = real[10], real[11], real[13][:slots]
     pooled = exact_plan(
         load, pv, buying, selling, hours, wear, low, high, numbers[STORED], limits, cut, lock,
@@ -164,6 +167,21 @@ def plan_home(
                 change[t] = 0.0
     figures[GAP], figures[STORED_WORTH] = gap, worth
     live(slots, numbers, cut, load, pv, buying, selling, change, battery_w, soc_pct, grid_w, figures, totals)
+
+
+def fill_home(numbers: Row, lock: int, hours: Row, slots: int, low: Row, high: Row) -> None:
+    """Write the least and the most that may be stored at every slot's edge [kWh], as the service's plan has it.
+
+    A battery that may not be charged out of the grid is not ordered back to its reserve.
+    """
+    charge = numbers[CHARGE] * numbers[CHARGE_EFFICIENCY]
+    if lock & NO_GRID_CHARGE:
+        charge = 0.0
+    capacity = numbers[CAPACITY]
+    settings = (
+        1.0, 0.0, 0.0, 0.0, RECHARGE_HOURS, AT_ONCE_BELOW * capacity, READING_SHARE * capacity, charge
+    )  # fmt: skip
+    fill_tube(numbers[STORED], numbers[RESERVE], numbers[HIGH], hours, slots, settings, low, high)
 
 
 def live(

@@ -12,6 +12,7 @@ import numpy as np
 from hems.adapters.tables.household_file import read_household
 from hems.domain.errors import HemsError
 from hems.fleet import batch_kernel as kernel
+from hems.fleet.batch_columns import BatchColumns
 from hems.fleet.home_numbers import NUMBERS, HomeDefaults, faults, numbers_of
 from hems.fleet.homes import AnyFloats, FloatArray, HomeChunk, IntArray
 from hems.fleet.list_columns import matrix_of, put_row
@@ -38,34 +39,33 @@ class Reading:
     chunk: int = 500
 
 
-class ChunkBuilder:
+class ChunkBuilder(BatchColumns):
     """One batch of the table on its way to arrays."""
 
     def __init__(self, folder: Path, reading: Reading, batch: Any, numbers: dict[str, str]) -> None:
         """``numbers``: the batch's columns of numbers and what they are called here."""
-        self._folder, self._reading, self._batch, self._names = folder, reading, batch, numbers
-        self._count = int(batch.num_rows)
-        self._refused: dict[int, str] = {}
+        super().__init__(batch)
+        self._folder, self._reading, self._names = folder, reading, numbers
         self._lists = {name: matrix_of(batch.column(name)) for name in LISTS if name in batch.schema.names}
 
     def build(self, number: int, first_row: int) -> HomeChunk:
         """Return the chunk; ``first_row`` is where in the file the batch begins."""
-        ids = ["" if each is None else str(each) for each in self._cells("home_id")]
-        self._refuse(np.array([not name for name in ids]), "home_id is empty")
-        step_s = self._steps()
-        start_s = self._starts()
-        for row, name in enumerate(self._cells("data")):
-            if name is not None and row not in self._refused:
+        ids = ["" if each is None else str(each) for each in self.cells("home_id")]
+        self.refuse(np.array([not name for name in ids]), "home_id is empty")
+        step_s = self.steps()
+        start_s = self.starts()
+        for row, name in enumerate(self.cells("data")):
+            if name is not None and row not in self.refused:
                 self._take_file(row, str(name), start_s, step_s)
         numbers = self._numbers()
         for row, why in faults(numbers).items():
-            self._refused.setdefault(row, why)
+            self.refused.setdefault(row, why)
         load, pv, slots = self._powers(step_s)
         width = max(int(slots.max(initial=0)), 1)
         buy, sell, place = self._prices(start_s, step_s, slots, width)
         floats, wholes = numbers_of(numbers, step_s / 3600.0)
         wholes[:, kernel.SLOTS], wholes[:, kernel.PRICES] = slots, place
-        keep = np.array([row for row in range(self._count) if row not in self._refused], np.int64)
+        keep = np.array([row for row in range(self.count) if row not in self.refused], np.int64)
         return HomeChunk(
             number=number,
             rows=first_row + keep,
@@ -77,73 +77,28 @@ class ChunkBuilder:
             sell=sell,
             numbers=floats[keep],
             wholes=wholes[keep],
-            refused=tuple((first_row + row, ids[row], why) for row, why in sorted(self._refused.items())),
+            refused=tuple((first_row + row, ids[row], why) for row, why in sorted(self.refused.items())),
         )
-
-    def _refuse(self, is_wrong: Any, why: str) -> None:
-        for row in np.flatnonzero(is_wrong).tolist():
-            self._refused.setdefault(row, why)
-
-    def _cells(self, name: str) -> list[Any]:
-        return self._batch.column(name).to_pylist() if name in self._batch.schema.names else [None] * self._count
-
-    def _column(self, name: str, missing: float) -> FloatArray:
-        """Return a column of numbers; an empty cell has ``missing``."""
-        import pyarrow as pa  # type: ignore[import-untyped]
-
-        column = self._batch.column(name).cast(pa.float64()).fill_null(missing)
-        return np.array(column.to_numpy(zero_copy_only=False), np.float64)
 
     def _numbers(self) -> dict[str, FloatArray]:
         defaults = self._reading.defaults
-        found = {name: np.full(self._count, float(getattr(defaults, name))) for name in NUMBERS}
+        found = {name: np.full(self.count, float(getattr(defaults, name))) for name in NUMBERS}
         for column, name in self._names.items():
-            found[name] = self._column(column, float(getattr(defaults, name)))
+            found[name] = self.column(column, float(getattr(defaults, name)))
         return found
-
-    def _steps(self) -> IntArray:
-        """Return the length of each home's slots [s]."""
-        if "step_minutes" not in self._batch.schema.names:
-            return np.full(self._count, 900, np.int64)
-        minutes = self._column("step_minutes", 15.0)
-        is_wrong = ~((minutes >= 1.0) & (minutes <= 1440.0))
-        self._refuse(is_wrong, "step_minutes: from 1 to 1440 is allowed")
-        return np.where(is_wrong, 900.0, minutes * 60.0).astype(np.int64)
-
-    def _starts(self) -> IntArray:
-        """Return when each home's slots begin [s since 1970]; -1 where nothing is said."""
-        if "start_utc" not in self._batch.schema.names:
-            return np.full(self._count, -1, np.int64)
-        import pyarrow as pa
-
-        column = self._batch.column("start_utc")
-        if pa.types.is_timestamp(column.type):
-            seconds = column.cast(pa.timestamp("s", column.type.tz), safe=False).cast(pa.int64()).fill_null(-1)
-            return np.array(seconds.to_numpy(zero_copy_only=False), np.int64)
-        return np.array([self._start(row, cell) for row, cell in enumerate(column.to_pylist())], np.int64)
-
-    def _start(self, row: int, cell: object) -> int:
-        if cell is None:
-            return -1
-        try:
-            moment = datetime.fromisoformat(str(cell))
-        except ValueError:
-            self._refused.setdefault(row, f"start_utc {str(cell)[:40]!r}: no time; write 2026-11-01T00:00:00Z")
-            return -1
-        return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
 
     def _take_file(self, row: int, name: str, start_s: IntArray, step_s: IntArray) -> None:
         """Read a home's own HOME.csv into its row."""
         try:
             record = read_household(self._folder / name)
         except HemsError as error:
-            self._refused.setdefault(row, str(error))
+            self.refused.setdefault(row, str(error))
             return
         step = int(record.step.total_seconds())
         begin = int(record.start.timestamp())
         skip, across = divmod(start_s[row] - begin, step) if start_s[row] >= 0 else (0, 0)
         if across or not 0 <= skip < len(record.load_w):
-            self._refused.setdefault(
+            self.refused.setdefault(
                 row, f"start_utc is no slot of {name}, which is from {record.start} to {record.end}"
             )
             return
@@ -151,7 +106,7 @@ class ChunkBuilder:
         slots = int((self._reading.horizon_hours or DATA_HOURS) * 3600.0 / step)
         pv = record.pv_w if record.pv_forecast_w is None else record.pv_forecast_w
         for column, values in (("load_w", record.load_w), ("pv_w", pv)):
-            matrix, lengths = self._lists.get(column) or (np.zeros((self._count, 0)), np.zeros(self._count, np.int64))
+            matrix, lengths = self._lists.get(column) or (np.zeros((self.count, 0)), np.zeros(self.count, np.int64))
             taken = values[skip : skip + slots]
             matrix, lengths = put_row(matrix, row, taken), lengths.copy()
             lengths[row] = len(taken)
@@ -159,7 +114,7 @@ class ChunkBuilder:
 
     def _powers(self, step_s: IntArray) -> tuple[AnyFloats, AnyFloats, IntArray]:
         """Return load and PV [W] and how many slots each home is planned for, prices not yet looked at."""
-        nothing = np.zeros((self._count, 0)), np.zeros(self._count, np.int64)
+        nothing = np.zeros((self.count, 0)), np.zeros(self.count, np.int64)
         load, lengths = self._lists.get("load_w", nothing)
         pv, pv_lengths = self._lists.get("pv_w", nothing)
         if "pv_forecast_w" in self._lists:
@@ -169,12 +124,12 @@ class ChunkBuilder:
                 pv_lengths[row] = said_lengths[row]
         for row in np.flatnonzero(lengths != pv_lengths).tolist():
             why = f"load has {lengths[row]} slots, PV has {pv_lengths[row]}: of the same length is needed"
-            self._refused.setdefault(row, why)
-        self._refuse(lengths == 0, "load_w is empty")
+            self.refused.setdefault(row, why)
+        self.refuse(lengths == 0, "load_w is empty")
         slots = lengths.copy()
         if self._reading.horizon_hours is not None:
             slots = np.minimum(lengths, (self._reading.horizon_hours * 3600.0 / step_s).astype(np.int64))
-            self._refuse(slots == 0, "the horizon is shorter than a slot")
+            self.refuse(slots == 0, "the horizon is shorter than a slot")
         for name, matrix in (("load_w", load), ("pv_w", pv)):
             self._check_rows(name, matrix, slots, 0.0, MOST_W)
         return load, pv, slots
@@ -187,19 +142,19 @@ class ChunkBuilder:
         for row in np.flatnonzero(is_wrong.any(axis=1)).tolist():
             slot = int(np.argmax(is_wrong[row]))
             why = f"{name}[{slot}] is {matrix[row, slot]:g}: a number from {least:g} to {most:g} is needed"
-            self._refused.setdefault(row, why)
+            self.refused.setdefault(row, why)
 
     def _prices(
         self, start_s: IntArray, step_s: IntArray, slots: IntArray, width: int
     ) -> tuple[FloatArray, FloatArray, IntArray]:
         """Return rows of prices and which one each home has; ``slots`` is shortened to what is known."""
         rows: list[tuple[FloatArray, FloatArray]] = []
-        place = np.zeros(self._count, np.int64)
+        place = np.zeros(self.count, np.int64)
         found: dict[tuple[str, int, int], int | str] = {}
         own_buy, own_sell = self._lists.get("buy_per_kwh"), self._lists.get("sell_per_kwh")
-        tariffs = self._cells("tariff")
-        for row in range(self._count):
-            if row in self._refused:
+        tariffs = self.cells("tariff")
+        for row in range(self.count):
+            if row in self.refused:
                 continue
             if own_buy is not None and own_sell is not None and own_buy[1][row] > 0:
                 self._own_prices(row, rows, slots, own_buy, own_sell, width)
@@ -210,12 +165,12 @@ class ChunkBuilder:
                 found[key] = self._shared_prices(key, rows, width)
             at = found[key]
             if isinstance(at, str):
-                self._refused[row] = at
+                self.refused[row] = at
                 continue
             place[row] = at
             known = known_slots(rows[at][0][: slots[row]], rows[at][1][: slots[row]])
             if known == 0:
-                self._refused[row] = f"no price is known for {datetime.fromtimestamp(key[1], UTC):%Y-%m-%d %H:%M} UTC"
+                self.refused[row] = f"no price is known for {datetime.fromtimestamp(key[1], UTC):%Y-%m-%d %H:%M} UTC"
             slots[row] = known
         if not rows:
             rows.append((np.zeros(width), np.zeros(width)))
@@ -235,14 +190,14 @@ class ChunkBuilder:
             prices = np.zeros(width)
             count = int(slots[row])
             if lengths[row] < count:
-                self._refused.setdefault(row, f"{name} has {lengths[row]} slots, load has {count}")
+                self.refused.setdefault(row, f"{name} has {lengths[row]} slots, load has {count}")
             else:
                 prices[:count] = matrix[row, :count]
                 is_wrong = ~(np.abs(prices) < MOST_PER_KWH)
                 if is_wrong.any():
                     slot = int(np.argmax(is_wrong))
                     why = f"{name}[{slot}] is {prices[slot]:g}: a number within ±{MOST_PER_KWH:g} is needed"
-                    self._refused.setdefault(row, why)
+                    self.refused.setdefault(row, why)
             pair.append(prices)
         rows.append((pair[0], pair[1]))
 

@@ -51,10 +51,13 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """How many questions may be asked: while the price climbs, and while it meets the master problem's."""
+    """How many questions may be asked: while the price climbs, and while it meets the master problem's.
+
+    Most limits are met after 5 to 25; one of 0.5 % of the free peak took 60 to come from 7 % to 0.1 % of the saving.
+    """
 
     climbing: int = 40
-    meeting: int = 25
+    meeting: int = 60
 
 
 Ask = Callable[[FloatArray], Response]

@@ -33,7 +33,7 @@ class Crew:
 class _Priced:
     """A source whose homes see a price of the limit."""
 
-    def __init__(self, source: Source, price: FloatArray) -> None:
+    def __init__(self, source: Source[HomeChunk], price: FloatArray) -> None:
         self._source, self._price = source, price
 
     def chunks(self, done: Collection[int] = ()) -> Iterator[HomeChunk]:
@@ -43,7 +43,7 @@ class _Priced:
                 yield chunk.priced(self._price)
 
 
-def common_grid(source: Source) -> tuple[int, float]:
+def common_grid(source: Source[HomeChunk]) -> tuple[int, float]:
     """Return how many slots of how many hours all homes have in common.
 
     Raises: RejectedData: they have not; a common limit needs a common time.
@@ -63,7 +63,7 @@ def common_grid(source: Source) -> tuple[int, float]:
 
 
 def coordinate_fleet(
-    source: Source, crew: Crew, limit: Limit, slots: int, told: Callable[[int, float], None]
+    source: Source[HomeChunk], crew: Crew, limit: Limit, slots: int, told: Callable[[int, float], None]
 ) -> Coordination:
     """Return how to mix the plans of all homes of ``source``; ``told`` hears of every question and its bound."""
     count = sum(1 for chunk in source.chunks() if len(chunk))
@@ -89,7 +89,7 @@ def coordinate_fleet(
     return coordinate(ask, idle, limit)
 
 
-def weights_by_chunk(source: Source, found: Coordination) -> dict[int, FloatArray]:
+def weights_by_chunk(source: Source[HomeChunk], found: Coordination) -> dict[int, FloatArray]:
     """Return each chunk's own rows of the weights."""
     rows, at = {}, 0
     chunks = [(chunk.number, len(chunk)) for chunk in source.chunks() if len(chunk)]
@@ -107,7 +107,7 @@ def mix_chunk(chunk: HomeChunk, prices: FloatArray, weights: dict[int, FloatArra
     return mix(chunk, prices, own, threads)
 
 
-def least_possible_kw(source: Source, slots: int) -> tuple[FloatArray, FloatArray]:
+def least_possible_kw(source: Source[HomeChunk], slots: int) -> tuple[FloatArray, FloatArray]:
     """Return the least import and the least export of all homes per slot that batteries' power alone could reach [kW].
 
     Above the limit no plan can keep it, however full the batteries are.

@@ -81,7 +81,8 @@ def faults(columns: Mapping[str, FloatArray]) -> dict[int, str]:
 def numbers_of(columns: Mapping[str, FloatArray], hours: FloatArray) -> tuple[FloatArray, IntArray]:
     """Return the kernel's ``numbers`` and ``wholes``, slots and prices not yet filled in.
 
-    An SoC outside its window opens the window to it: it is never forced back, and never drawn further out.
+    An SoC outside its window opens the window to it: it is never drawn further out. Below the reserve, the plan brings
+    it back there (`batch_kernel.fill_home`).
     """
     count = len(hours)
     numbers = np.zeros((count, kernel.HOME_NUMBERS))
@@ -102,6 +103,7 @@ def numbers_of(columns: Mapping[str, FloatArray], hours: FloatArray) -> tuple[Fl
         kernel.LOW: np.minimum(np.minimum(reserve, ceiling), stored),
         kernel.HIGH: np.maximum(ceiling, stored),
         kernel.HOURS: hours,
+        kernel.RESERVE: np.minimum(reserve, ceiling),
     }
     for place, values in by_place.items():
         numbers[:, place] = values

@@ -68,3 +68,5 @@ class PlannedChunk:
     """Grid power of all homes, + imports, shape (2, T): planned, and with idle batteries."""
     seconds: float
     """Of planning, on the worker."""
+    planned_again: int = 0
+    """How many homes' certificates were open, so that the grid programme planned them too."""

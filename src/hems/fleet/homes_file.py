@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from hems.fleet.home_numbers import ALIASES, NUMBERS
 from hems.fleet.homes import HomeChunk
 
 _READ_AHEAD = 1 << 20
+
+SCALARS = ("home_id", "start_utc", "step_minutes", "tariff", "data", "only_solar_export")
 
 
 class HomesFile:
@@ -41,8 +44,10 @@ class HomesFile:
             raise RejectedData(f"{path}: has neither load_w and pv_w (lists of W) nor data (the path of a HOME.csv)")
         if "load_w" in names and "data" not in names and "start_utc" not in names:
             raise RejectedData(f"{path}: has no column start_utc: when load_w and pv_w begin")
-        self._scalars = [n for n in ("home_id", "start_utc", "step_minutes", "tariff", "data") if n in names]
-        self._numbers = {n: ALIASES.get(n, n) for n in (*NUMBERS, *ALIASES) if n in names}
+        self._scalars = [n for n in SCALARS if n in names]
+        self.folder = path.parent
+        """Where the homes' own files lie."""
+        self.numbers = {n: ALIASES.get(n, n) for n in (*NUMBERS, *ALIASES) if n in names}
 
     @property
     def homes(self) -> int:
@@ -60,22 +65,39 @@ class HomesFile:
         if "data" in self._scalars:
             for batch in self._file.iter_batches(columns=["data"]):
                 for name in batch.column(0).to_pylist():
-                    path = self._path.parent / str(name)
+                    path = self.folder / str(name)
                     found = path.stat() if name is not None and path.is_file() else None
                     digest.update(f"{name} {found and (found.st_size, found.st_mtime_ns)}\n".encode())
         return digest.hexdigest()
 
     def chunks(self, done: Collection[int] = ()) -> Iterator[HomeChunk]:
         """Yield the chunks in order, without those in ``done``. Raises: RejectedData: the file is damaged."""
+        for number, first, batch in self.batches(done):
+            with self.understood(first):
+                chunk = ChunkBuilder(self.folder, self._reading, batch, self.numbers).build(number, first)
+            yield chunk
+
+    def batches(self, done: Collection[int] = ()) -> Iterator[tuple[int, int, Any]]:
+        """Yield each chunk's number, the row of the file it begins with, and its rows. Raises: RejectedData."""
         import pyarrow as pa
 
-        columns = [*self._scalars, *self._lists, *self._numbers]
+        columns = [*self._scalars, *self._lists, *self.numbers]
         number, first = 0, 0
         try:
             for batch in _rebatched(self._file.iter_batches(self._reading.chunk, columns=columns), self._reading.chunk):
                 if number not in done:
-                    yield ChunkBuilder(self._path.parent, self._reading, batch, self._numbers).build(number, first)
+                    yield number, first, batch
                 number, first = number + 1, first + batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise RejectedData(f"{self._path}: cannot be read from row {first} on: {error}") from error
+
+    @contextmanager
+    def understood(self, first: int) -> Iterator[None]:
+        """Say where in the file it was that pyarrow could make nothing of. Raises: RejectedData."""
+        import pyarrow as pa
+
+        try:
+            yield
         except (pa.ArrowException, OSError) as error:
             raise RejectedData(f"{self._path}: cannot be read from row {first} on: {error}") from error
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hems.fleet import batch_kernel
 from hems.fleet.batch_kernel import FIGURES, NO_ROOM, STATUS
+from hems.fleet.grid_pass import open_homes, plan_on_grid
 from hems.fleet.homes import AnyFloats, FloatArray, HomeChunk, PlannedChunk
 from hems.planning import compiled
 from hems.planning.compiled import Kernel
@@ -35,17 +36,26 @@ def fleet_kernel() -> Kernel:
 def plan_chunk(chunk: HomeChunk, threads: int = 1) -> PlannedChunk:
     """Return the exact plan of every home of ``chunk``; with more than one thread, side by side.
 
-    The answer does not depend on how many threads there are, but for the last digits of the totals.
+    Where hollow costs leave a certificate open, the home is planned a second time (`grid_pass`). The answer does not
+    depend on how many threads there are, but for the last digits of the totals.
     """
     begin = time.perf_counter()
     blocks = threads * BLOCKS_PER_THREAD if threads > 1 else 1
     answers = plan_blocks(chunk, threads, blocks)
+    totals_kw = answers.totals_kw.sum(axis=0)
+    again = open_homes(answers.figures)
+    for home in again.tolist():
+        rows = answers.battery_w[home], answers.soc_pct[home], answers.figures[home]
+        difference = plan_on_grid(chunk, home, *rows)
+        if difference is not None:
+            totals_kw[batch_kernel.PLANNED] += difference
     return PlannedChunk(
         number=chunk.number,
         battery_w=answers.battery_w,
         soc_pct=answers.soc_pct,
         figures=answers.figures,
-        totals_kw=answers.totals_kw.sum(axis=0),
+        totals_kw=totals_kw,
+        planned_again=len(again),
         seconds=time.perf_counter() - begin,
     )
 

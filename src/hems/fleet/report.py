@@ -12,7 +12,6 @@ import numpy as np
 
 from hems.backtest.report.markup import Content, Markup, flat, table, tag
 from hems.backtest.report.svg import (
-    Frame,
     Scale,
     both,
     decimals_of,
@@ -25,10 +24,8 @@ from hems.backtest.report.svg import (
 )
 from hems.fleet import batch_kernel as kernel
 from hems.fleet.homes import FloatArray
+from hems.fleet.page_parts import frame_of, histogram, section, tile
 from hems.fleet.summary import FleetSummary
-
-BARS = 40
-_HEIGHT_PX = 260.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +47,8 @@ def render(title: str, summary: FleetSummary, limit: CommonLimit | None, seconds
     savings = np.concatenate(summary.savings) if summary.savings else np.zeros(0)
     if len(savings):
         note = "How many homes save how much over an idle battery in the planned time; the ends hold 1 % of homes each."
-        parts.append(
-            _section("savings", "What homes save", note, tag("figure", both(lambda w: _histogram(w, savings))))
-        )
+        chart = both(lambda width: histogram(width, "savings", "Homes by what they save", savings))
+        parts.append(section("savings", "What homes save", note, tag("figure", chart)))
     parts += _profile(summary, limit)
     parts += _troubles(summary)
     source = files("hems.backtest.report")
@@ -81,19 +77,19 @@ def _head(title: str, summary: FleetSummary) -> Markup:
 def _tiles(summary: FleetSummary, limit: CommonLimit | None, seconds: float | None) -> Markup:
     sums, planned = summary.sums, max(summary.homes - summary.failed, 1)
     tiles = [
-        _tile("Saved", f"{sums['saving_pln']:,.2f}", "over idle batteries, what is stored counted", is_first=True),
-        _tile("Per home", f"{sums['saving_pln'] / planned:.2f}", "in the planned time"),
-        _tile("Cost", f"{sums['cost_pln']:,.2f}", f"idle: {sums['idle_cost_pln']:,.2f}"),
-        _tile("Not planned", str(summary.failed), f"of {summary.homes} homes"),
+        tile("Saved", f"{sums['saving_pln']:,.2f}", "over idle batteries, what is stored counted", is_first=True),
+        tile("Per home", f"{sums['saving_pln'] / planned:.2f}", "in the planned time"),
+        tile("Cost", f"{sums['cost_pln']:,.2f}", f"idle: {sums['idle_cost_pln']:,.2f}"),
+        tile("Not planned", str(summary.failed), f"of {summary.homes} homes"),
     ]
     if limit is not None:
-        tiles.append(_tile("Highest power", f"{limit.peak_kw:,.1f} kW", f"limit {limit.kw:,.1f} kW"))
+        tiles.append(tile("Highest power", f"{limit.peak_kw:,.1f} kW", f"limit {limit.kw:,.1f} kW"))
         share = 100.0 * (limit.cost - limit.bound) / max(sums["saving_pln"], 1e-9)
-        tiles.append(_tile("Proven within", f"{limit.cost - limit.bound:.3f}", f"{share:.2f} % of the saving"))
+        tiles.append(tile("Proven within", f"{limit.cost - limit.bound:.3f}", f"{share:.2f} % of the saving"))
     else:
-        tiles.append(_tile("Gap", f"{sums['gap_pln']:.3f}", "no plans can be cheaper by more"))
+        tiles.append(tile("Gap", f"{sums['gap_pln']:.3f}", "no plans can be cheaper by more"))
         if seconds is not None:
-            tiles.append(_tile("Plans per second", f"{planned / max(seconds, 1e-9):,.0f}", f"{seconds:.1f} s in all"))
+            tiles.append(tile("Plans per second", f"{planned / max(seconds, 1e-9):,.0f}", f"{seconds:.1f} s in all"))
     return tag("dl", *tiles, class_="tiles")
 
 
@@ -114,14 +110,14 @@ def _profile(summary: FleetSummary, limit: CommonLimit | None) -> list[Markup]:
     lines = [("s-optimal", totals[kernel.PLANNED]), ("s-self-use", totals[kernel.IDLE])]
     marks = () if limit is None else (limit.kw, -limit.kw)
     chart = both(lambda width: _steps(width, "profile", "Power of all homes [kW]", lines, start, hours, marks))
-    parts = [_section("profile", "What flows through the feeder", note, key, tag("figure", chart))]
+    parts = [section("profile", "What flows through the feeder", note, key, tag("figure", chart))]
     if limit is not None:
         price = [("s-optimal", limit.price_per_kwh)]
         chart = both(lambda width: _steps(width, "price", "Price of the limit [per kWh]", price, start, hours, ()))
         note = (
             "What one kWh less through the feeder is worth: above zero where import is too much, below where export is."
         )
-        parts.append(_section("price", "The price of the limit", note, tag("figure", chart)))
+        parts.append(section("price", "The price of the limit", note, tag("figure", chart)))
     return parts
 
 
@@ -131,7 +127,7 @@ def _troubles(summary: FleetSummary) -> list[Markup]:
         note = f"{summary.failed} homes were not planned; the others were. The first {len(summary.errors)}:"
         rows: list[Sequence[Content]] = [(name or "(no name)", why) for name, why in summary.errors]
         parts.append(
-            _section("errors", "Homes without a plan", note, table("Homes without a plan", ["Home", "Why"], rows))
+            section("errors", "Homes without a plan", note, table("Homes without a plan", ["Home", "Why"], rows))
         )
     slow: list[Sequence[Content]] = [
         (str(number), str(homes), f"{1000.0 * seconds:.1f}", f"{1e6 * seconds / max(homes, 1):.1f}")
@@ -139,27 +135,8 @@ def _troubles(summary: FleetSummary) -> list[Markup]:
     ]
     heads = ["Chunk", "Homes", "ms", "µs a home"]
     note = "Where the time went: planning alone, on the worker that did it."
-    parts.append(_section("slowest", "Slowest chunks", note, table("Slowest chunks", heads, slow)))
+    parts.append(section("slowest", "Slowest chunks", note, table("Slowest chunks", heads, slow)))
     return parts
-
-
-def _histogram(width: float, savings: FloatArray) -> Markup:
-    low, high = np.quantile(savings, (0.01, 0.99)).tolist()
-    counts, edges = np.histogram(np.clip(savings, low, high), bins=min(BARS, max(len(savings) // 4, 5)))
-    frame = _frame(width)
-    top = round_range(0.0, float(counts.max()))[1]
-    x = Scale(low=float(edges[0]), high=float(edges[-1]), from_px=frame.x0, to_px=frame.x1)
-    y = Scale(low=0.0, high=top, from_px=frame.y1, to_px=frame.y0)
-    ticks = ticks_between(0.0, top, 5)
-    bars = []
-    for count, left, right in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        here, width_px = y(float(count)), max(x(right) - x(left) - 1.0, 0.5)
-        bars.append(tag("rect", x=x(left), y=here, width=width_px, height=frame.y1 - here, class_="bar b-cycles"))
-    at = ticks_between(float(edges[0]), float(edges[-1]), 8)
-    marks = [(x(value), f"{value:.{decimals_of(at)}f}") for value in at]
-    about = f"From {savings.min():.2f} to {savings.max():.2f}, half of the homes above {np.median(savings):.2f}."
-    parts = (y_axis(frame, y, ticks, [f"{tick:g}" for tick in ticks]), *bars, x_labels(frame, marks))
-    return picture(frame, "savings", "Homes by what they save", about, *parts)
 
 
 def _steps(
@@ -171,7 +148,7 @@ def _steps(
     hours: float,
     limits: Sequence[float],
 ) -> Markup:
-    frame = _frame(width)
+    frame = frame_of(width)
     slots = len(lines[0][1])
     values = np.concatenate([*(line for _, line in lines), np.array(limits), np.zeros(1)])
     low, high = round_range(float(values.min()), float(values.max()))
@@ -194,18 +171,5 @@ def _steps(
     return picture(frame, name, title, about, y_axis(frame, y, ticks, labels), *drawn, x_labels(frame, marks))
 
 
-def _frame(width: float) -> Frame:
-    return Frame(width=width, height=_HEIGHT_PX, left=56.0, right=12.0, top=12.0, bottom=28.0)
-
-
 def _entry(kind: str, name: str) -> Markup:
     return tag("span", tag("span", class_=f"chip {kind}", style="background: var(--s)"), name, class_="entry")
-
-
-def _tile(name: str, value: str, note: str, *, is_first: bool = False) -> Markup:
-    inside = (tag("dt", name), tag("dd", value, class_="value"), tag("dd", note, class_="note"))
-    return tag("div", *inside, class_="tile first" if is_first else "tile")
-
-
-def _section(name: str, title: str, note: str, *content: Content) -> Markup:
-    return tag("section", tag("h2", title), tag("p", note, class_="note"), *content, class_=f"card {name}")

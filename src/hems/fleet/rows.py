@@ -73,6 +73,7 @@ def note_of(chunk: HomeChunk, planned: PlannedChunk) -> dict[str, Any]:
         "number": chunk.number,
         "homes": len(chunk),
         "seconds": planned.seconds,
+        "planned_again": planned.planned_again,
         "grid": [int(starts[0]), float(hours[0])] if is_common else None,
         "totals_kw": planned.totals_kw.tolist(),
     }

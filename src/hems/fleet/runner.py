@@ -5,31 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from hems.fleet.homes import HomeChunk
+_Chunk = TypeVar("_Chunk")
+_Made = TypeVar("_Made")
+_Given = TypeVar("_Given", covariant=True)
 
-Work = Callable[[HomeChunk], Any]
-"""What is done with a chunk, wherever: picklable, with a picklable result. Planning is one, a backtest another."""
 
-
-class Source(Protocol):
+class Source(Protocol[_Given]):
     """Where chunks come from."""
 
-    def chunks(self, done: Collection[int] = ()) -> Iterator[HomeChunk]:
+    def chunks(self, done: Collection[int] = ()) -> Iterator[_Given]:
         """Yield the chunks in order, without those in ``done``."""
         ...
 
 
 def work_through(
-    source: Source, work: Work, executor: Executor, in_flight: int, done: Collection[int] = ()
-) -> Iterator[tuple[HomeChunk, Any]]:
+    source: Source[_Chunk],
+    work: Callable[[_Chunk], _Made],
+    executor: Executor,
+    in_flight: int,
+    done: Collection[int] = (),
+) -> Iterator[tuple[_Chunk, _Made]]:
     """Yield every chunk that is not ``done`` with what ``work`` made of it, as it comes, in any order.
 
-    At most ``in_flight`` chunks are in memory. When whoever asks stops asking (Ctrl-C), what has not begun is
-    cancelled. Raises: what ``work`` raises.
+    ``work`` is done wherever: it is picklable, and so is its result. Planning is one, a backtest another. At most
+    ``in_flight`` chunks are in memory. When whoever asks stops asking (Ctrl-C), what has not begun is cancelled.
+    Raises: what ``work`` raises.
     """
-    pending: dict[Future[Any], HomeChunk] = {}
+    pending: dict[Future[Any], _Chunk] = {}
     try:
         for chunk in source.chunks(done):
             pending[executor.submit(work, chunk)] = chunk
@@ -43,7 +47,7 @@ def work_through(
                 future.cancel()
 
 
-def _finished(pending: dict[Future[Any], HomeChunk]) -> Iterator[tuple[HomeChunk, Any]]:
+def _finished(pending: dict[Future[Any], _Chunk]) -> Iterator[tuple[_Chunk, Any]]:
     ready, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in ready:
         chunk = pending.pop(future)

@@ -30,6 +30,8 @@ class FleetSummary:
     """(chunk, homes, seconds of planning)."""
     grids: Counter[tuple[int, float] | None] = field(default_factory=Counter)
     totals_kw: FloatArray | None = None
+    planned_again: int = 0
+    """Homes that the grid programme planned too, their certificates being open."""
 
     def add(self, table: Any) -> None:
         """Count a part of the result."""
@@ -47,6 +49,7 @@ class FleetSummary:
         self._add_note(json.loads(table.schema.metadata[NOTE]))
 
     def _add_note(self, note: dict[str, Any]) -> None:
+        self.planned_again += note["planned_again"]
         self.chunk_seconds.append((note["number"], note["homes"], note["seconds"]))
         if not note["homes"]:
             return
@@ -80,6 +83,7 @@ class FleetSummary:
         return {
             "homes": self.homes,
             "failed": self.failed,
+            "planned_again": self.planned_again,
             **{name: round(value, 6) for name, value in self.sums.items()},
             "saving_per_home_pln": dict(zip(("p10", "p50", "p90"), quantiles, strict=True)),
             "planning_seconds": round(self.planning_seconds, 3),
