@@ -16,6 +16,7 @@ from hems.backtest.outcome import IDLE_BATTERY, NO_BATTERY, PERFECT_FORESIGHT, S
 from hems.backtest.runner import KNOWING, MULTI_FACTOR, OPTIMAL, SELF_USE, live_all, live_apart
 from hems.backtest.study import ForecastKind, Study
 from hems.composition.house_battery import HouseBattery
+from hems.planning.compiled import PLAIN
 from support.backtests import known, measured, retail, study
 from support.executors import InThisThread
 
@@ -173,6 +174,12 @@ def test_pieces_of_work_give_the_same_as_one_after_the_other() -> None:
     together, apart = live_all(home, NAMES), live_apart(home, NAMES, InThisThread())
     for name in NAMES:
         np.testing.assert_array_equal(together.runs[name].period.soc_pct, apart.runs[name].period.soc_pct)
+
+
+def test_without_numba_the_same_comes_out() -> None:
+    home = study(9, seed=3, lived_from=8, forecast=ForecastKind.PERFECT)
+    plain, fast = (live_all(home, [OPTIMAL], kernel=kernel).runs[OPTIMAL].period for kernel in (PLAIN, None))
+    np.testing.assert_allclose(plain.soc_pct, fast.soc_pct, atol=1e-9)
 
 
 def test_a_strategy_that_nobody_knows_is_refused() -> None:

@@ -145,7 +145,8 @@ class RollingRun:
 
     def get_ready(self) -> None:
         """Compile what will be run, so that the first span does not seem to take long."""
-        self.live(Span.of(self._study, self._study.first, self._study.first))
+        if self._planner.kernel.is_compiled:
+            self.live(Span.of(self._study, self._study.first, self._study.first))
 
     def live(self, span: Span) -> LivedPeriod:
         """Return ``span`` as it is lived."""
@@ -179,7 +180,7 @@ class RollingRun:
             )
         planner.without_plan += int(state[3])
         state[3] = 0.0
-        return self._period(span, np.asarray(chosen), [np.asarray(c) for c in (battery, grid, curtailed, stored)])
+        return self._period(span, np.asarray(chosen, dtype=np.int64), [np.asarray(c) for c in (battery, grid, curtailed, stored)])
 
     def _period(self, span: Span, chosen: Any, columns: list[Any]) -> LivedPeriod:
         study = self._study
