@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +48,9 @@ class Planner:
         # A cap of daily cycles needs the whole plan at every step.
         self.is_rolling = home.cycles_per_day_max is None
         self.without_plan = 0
+        self.handed_over = 0
+        """Quarters that the kernel's step cannot choose, most of them for prices that make a cost hollow."""
+        self.handed_over_seconds = 0.0
         self._optimizer = GridFlowOptimizer(study.planning, Solver(kernel))
         self.rows = Solver(kernel)
         self._pieces = PIECES_PER_SLOT
@@ -81,6 +85,22 @@ class Planner:
         present: int,
     ) -> int:
         """Return the candidate that the whole optimizer chooses; ``state``: SoC [%], exportable and discharged [Wh]."""
+        begun = time.perf_counter()
+        try:
+            return self._by_optimizer(at, step, levels, prices, state, present)
+        finally:
+            self.handed_over += 1
+            self.handed_over_seconds += time.perf_counter() - begun
+
+    def _by_optimizer(
+        self,
+        at: datetime,
+        step: int,
+        levels: Levels,
+        prices: SeenPrices,
+        state: tuple[float, float, float],
+        present: int,
+    ) -> int:
         outlook = self.outlook(at, step, levels, prices, state)
         command = None
         candidate = self.candidates[present]
@@ -180,7 +200,8 @@ class RollingRun:
             )
         planner.without_plan += int(state[3])
         state[3] = 0.0
-        return self._period(span, np.asarray(chosen, dtype=np.int64), [np.asarray(c) for c in (battery, grid, curtailed, stored)])
+        columns = [np.asarray(column) for column in (battery, grid, curtailed, stored)]
+        return self._period(span, np.asarray(chosen, dtype=np.int64), columns)
 
     def _period(self, span: Span, chosen: Any, columns: list[Any]) -> LivedPeriod:
         study = self._study

@@ -65,6 +65,9 @@ class Lived:
     parts: list[LivedPeriod] = field(default_factory=list)
     seconds: float = 0.0
     without_plan: int = 0
+    handed_over: int = 0
+    """Quarters that took the whole optimizer, and how long they took of ``seconds``."""
+    handed_over_seconds: float = 0.0
 
     @property
     def period(self) -> LivedPeriod:
@@ -118,6 +121,9 @@ def live_all(
         is_interrupted = True
     for name, planner in planners.items():
         lived[name].without_plan = planner.without_plan
+        if isinstance(planner, Planner):
+            lived[name].handed_over = planner.handed_over
+            lived[name].handed_over_seconds = planner.handed_over_seconds
     return LivedStudy(runs=lived, until=at, is_interrupted=is_interrupted, forecast_seconds=forecast_seconds)
 
 

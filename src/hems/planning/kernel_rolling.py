@@ -9,7 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hems.planning.kernel import CHARGE, CUT_NOTHING, DISCHARGE, FREE, Limits, grid_cost, scenario_values
+from hems.planning.kernel import (
+    CHARGE,
+    CUT_NOTHING,
+    DISCHARGE,
+    FREE,
+    Limits,
+    exact_plan,
+    grid_cost,
+    scenario_values,
+)
 from hems.planning.kernel_modes import ANY_ORIGIN, Store, mode_cost, mode_power
 from hems.planning.kernel_origin import lawful_locks, mark_unlawful, plan_once
 
@@ -169,10 +178,12 @@ def choose_now(
         wears[t], lock[t] = wear, FREE
     worth = end_value(buy, slots, limits, wear)
     fill_tube(stored, reserve, store[2], hours, slots, settings, low, high)
-    if is_certain or exportable < ANY_ORIGIN or not is_convex(buy, sell, slots):
+    if exportable < ANY_ORIGIN or not is_convex(buy, sell, slots):
         refused = certify(buy, sell, slots, worth, stored, exportable, limits, cut, settings, room)
         if refused < 0:
             return refused
+    elif is_certain and value_certain(buy, sell, slots, worth, stored, limits, cut, room) < 0:
+        return NO_ROOM
     if not is_certain:
         value[0], length[0], owner[0], count[slots] = worth, high[slots] - low[slots], slots, 1
         pooled = scenario_values(
@@ -205,6 +216,19 @@ def is_convex(buy: Row, sell: Row, slots: int) -> bool:
         if buy[t] < 0.0 or sell[t] > buy[t]:
             hollow += 1
     return hollow == 0
+
+
+def value_certain(
+    buy: Row, sell: Row, slots: int, worth: float, stored: float, limits: Limits, cut: int, room: Room
+) -> int:
+    """Write the value function of the expected load and PV; there is nothing to certify. As `exact_plan`."""
+    load, pv, _, _, hours, wears, low, high, lock, value, length, owner = room[:12]
+    first, count, slope, size, used, change = room[12:18]
+    value[0], length[0], owner[0], count[slots] = worth, high[slots] - low[slots], slots, 1
+    return exact_plan(
+        load[:slots], pv[:slots], buy, sell, hours, wears, low, high, stored, limits, cut, lock,
+        value, length, owner, first, count, slope, size, used, change,
+    )  # fmt: skip
 
 
 def certify(
