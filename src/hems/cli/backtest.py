@@ -331,7 +331,10 @@ def show(result: StudyResult, written: list[Path]) -> None:
     )  # fmt: skip
     console.print(figures_table(result))
     possible = f"{result.possible_saving:.2f} {result.currency}"
-    notes = [f"saving: over a battery that does nothing; captured: of the {possible} that perfect foresight saves"]
+    notes = [
+        f"saving: over a battery that does nothing; capt.: of the {possible} that perfect foresight saves",
+        "import, export: kWh; s: seconds of deciding and living",
+    ]
     if result.left_out_hours > 0.0:
         notes.append(f"left out: {result.left_out_hours:.1f} h of which load, PV or price is unknown")
     notes += [f"{quality.source}: {remark}" for quality in result.quality for remark in quality.remarks]
@@ -349,7 +352,7 @@ def figures_table(result: StudyResult) -> Table:
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("strategy", no_wrap=True)
-    heads = (f"cost {result.currency}", "saving", "capt. %", "cycles", "chg/day", "import", "export kWh", "seconds")
+    heads = (f"cost {result.currency}", "saving", "capt. %", "cycles", "chg/day", "import", "export", "s")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     for outcome in result.outcomes:
