@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from hems.cli import documented
@@ -74,3 +77,17 @@ def test_a_record_of_another_version_is_named_and_not_drawn(tmp_path: Path, caps
 def test_a_port_that_is_none_is_refused_before_anything_is_asked() -> None:
     result = CliRunner().invoke(app, ["restore", "--host", "127.0.0.1", "--port", "70000"])
     assert result.exit_code == ExitCode.USAGE
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(_commands(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*path, "--help"])
+    assert shown.exit_code == 0, shown.exception
+    assert "Usage" in shown.output

@@ -333,7 +333,8 @@ def show(result: StudyResult, written: list[Path]) -> None:
     possible = f"{result.possible_saving:.2f} {result.currency}"
     notes = [
         f"saving: over a battery that does nothing; capt.: of the {possible} that perfect foresight saves",
-        "import, export: kWh; s: seconds of deciding and living",
+        "(what is stored at the ends counted); import, export: kWh; s: seconds of deciding and living",
+        f"tariff: {result.parameters.get('tariff', 'unknown')}",
     ]
     if result.left_out_hours > 0.0:
         notes.append(f"left out: {result.left_out_hours:.1f} h of which load, PV or price is unknown")

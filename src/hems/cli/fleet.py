@@ -19,6 +19,7 @@ from hems.domain.errors import StorageError
 
 if TYPE_CHECKING:
     from hems.composition.fleet import FleetRequest, FleetRun
+    from hems.fleet.homes_file import HomesFile
 
 Homes = Annotated[Path, typer.Option(help="HOMES.parquet: one home a row (docs/fleet.md).")]
 Out = Annotated[Path, typer.Option(help="Where the plans go, as Parquet; parts lie beside it until all are done.")]
@@ -27,7 +28,10 @@ SellPrices = Annotated[Path | None, typer.Option(help="Settlement prices per MWh
 BuySell = Annotated[Path | None, typer.Option(help="ts_utc,buy_per_kwh,sell_per_kwh, all included, instead.")]
 Column = Annotated[str | None, typer.Option(help="The price column of --prices, where it has several.")]
 SellColumn = Annotated[str | None, typer.Option(help="The price column of --sell-prices.")]
-Tariff = Annotated[str | None, typer.Option(help="OPERATOR/GROUP[/SELLER] of homes that name none (`hems tariffs`).")]
+Tariff = Annotated[
+    str | None,
+    typer.Option(help="Of homes that name none: OPERATOR/GROUP or OPERATOR/GROUP/SELLER, see `hems tariffs`."),
+]
 Config = Annotated[Path | None, typer.Option(help="The configuration whose prices and tariff count.")]
 Horizon = Annotated[float | None, typer.Option(help="Hours to plan; default: all that a row holds.")]
 Where = Annotated[str, typer.Option(help="local, processes, dask, or tcp://HOST:PORT of a Dask scheduler.")]
@@ -121,9 +125,16 @@ def _plan(request: FleetRequest, report: Path | None, *, as_json: bool) -> int:
     return ExitCode.FAILED if run.summary.failed == run.summary.homes else ExitCode.OK
 
 
+def ignored_columns(file: HomesFile) -> Iterator[str]:
+    """Yield what is said of columns that mean nothing here."""
+    if file.ignored:
+        yield f"columns not understood and ignored: {', '.join(file.ignored)} (docs/fleet.md lists what is understood)"
+
+
 def _lines(run: FleetRun, request: FleetRequest, seconds: float) -> Iterator[str]:
     summary, sums = run.summary, run.summary.sums
     rate = summary.homes / max(seconds, 1e-9)
+    yield from ignored_columns(run.file)
     yield (
         f"{summary.homes} homes in {seconds:.1f} s ({rate:,.0f} a second), {summary.failed} not planned: {request.out}"
     )
@@ -133,16 +144,16 @@ def _lines(run: FleetRun, request: FleetRequest, seconds: float) -> Iterator[str
     )
     if run.feeder is None:
         again = f"; {summary.planned_again} homes were planned twice" if summary.planned_again else ""
-        yield f"no plans can be cheaper by more than {sums['gap_pln']:.4f} in all{again}"
+        yield f"proven: no plans of all homes together save more than {sums['gap_pln']:.4f} in addition{again}"
     else:
         found = run.feeder
         yield (
-            f"limit {found.limit.kw:g} kW: highest power {found.peak_kw:.2f} kW, {found.excess_kwh:.3f} kWh beyond it, "
-            f"{found.unavoidable_kwh:.3f} of them whatever the batteries do"
+            f"limit {found.limit.kw:g} kW: highest power {found.peak_kw:.2f} kW, {found.excess_kwh:.3f} kWh beyond it"
+            + (f", {found.unavoidable_kwh:.3f} of them at any power of the batteries" if found.unavoidable_kwh else "")
         )
         gap = found.cost - found.coordination.bound
         asked = found.coordination.questions
-        yield f"no plans under the limit can be cheaper by more than {gap:.4f} ({asked} questions)"
+        yield f"proven: no plans under the limit save more than {gap:.4f} in addition ({asked} rounds)"
     for name, why in summary.errors[:5]:
         yield f"  {name or '(no name)'}: {why}"
     if summary.failed > 5:

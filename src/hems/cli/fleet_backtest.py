@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 Homes = Annotated[Path, typer.Option(help="HOMES.parquet: one home a row (docs/fleet.md).")]
 Out = Annotated[Path | None, typer.Option(help="Where the rows go, as Parquet. [beside HOMES.parquet]")]
-Tariff = Annotated[str | None, typer.Option(help="OPERATOR/GROUP[/SELLER] of homes that name none (`hems tariffs`).")]
+Tariff = Annotated[
+    str | None,
+    typer.Option(help="Of homes that name none: OPERATOR/GROUP or OPERATOR/GROUP/SELLER, see `hems tariffs`."),
+]
 Where = Annotated[str, typer.Option(help="local, processes, dask, or tcp://HOST:PORT of a Dask scheduler.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes or threads. [as many as cores; local: 1]")]
 Chunk = Annotated[int | None, typer.Option(min=1, max=10_000, help="Homes handed over at once. [8, of few homes less]")]

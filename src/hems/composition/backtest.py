@@ -127,7 +127,7 @@ def prepare(request: BacktestRequest) -> PreparedStudy:
         study=study,
         quality=quality,
         remarks=_remarks(request, study, loaded is not None),
-        parameters=_parameters(request, study),
+        parameters={**_parameters(request, study), "tariff": _tariff_in_words(request, settings)},
         settings=settings,
         day_ahead=markets[0],
         settlement=markets[1],
@@ -420,15 +420,35 @@ def _remarks(request: BacktestRequest, study: Study, is_configured: bool) -> tup
         )
     if not is_configured and request.only_solar_export is None:
         remarks.append(
-            "energy bought from the grid may be sold again: --only-solar-export keeps the rule for prosumers"
+            "this counts selling energy that was bought from the grid, which is reported not to be permitted to "
+            "prosumers in Poland and which the service does not do by default: --only-solar-export leaves it out"
         )
     if study.prices.market_per_mwh is None:
         remarks.append(
             "no market price is given: the score (multi_factor) knows no price and charges only in an emergency"
         )
     if request.sell_prices is None and request.buy_sell is None and request.home != LIVE:
-        remarks.append("no --sell-prices: what sold energy earns follows the tariff without a settlement price")
+        remarks.append(
+            "no --sell-prices: sold energy is paid by the day-ahead price of --prices; in Poland it is RCE "
+            "(hems data download)"
+        )
     return tuple(remarks)
+
+
+def _tariff_in_words(request: BacktestRequest, settings: Configuration) -> str:
+    """Return what energy costs and earns, for a person."""
+    if request.buy_sell is not None:
+        return f"as given in {request.buy_sell.name}"
+    tariff = settings.prices.tariff
+    named = "/".join(name for name in (tariff.operator, tariff.group, tariff.seller) if name is not None)
+    if named:
+        return f"{tariff.kind} {named}"
+    if tariff.kind == "fixed":
+        return f"fixed {tariff.fixed_import_per_kwh}"
+    return (
+        f"{tariff.kind}: market price + {tariff.seller_margin_per_kwh:g} margin + {tariff.excise_per_kwh:g} excise + "
+        f"{tariff.network_per_kwh:g} network per kWh, VAT {tariff.vat_pct:g} %"
+    )
 
 
 def _parameters(request: BacktestRequest, study: Study) -> dict[str, object]:

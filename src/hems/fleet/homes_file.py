@@ -45,6 +45,8 @@ class HomesFile:
         if "load_w" in names and "data" not in names and "start_utc" not in names:
             raise RejectedData(f"{path}: has no column start_utc: when load_w and pv_w begin")
         self._scalars = [n for n in SCALARS if n in names]
+        self.ignored = tuple(sorted(set(names) - {*SCALARS, *LISTS, *NUMBERS, *ALIASES}))
+        """Columns that mean nothing here: a misspelt one would leave every home with a default."""
         self.folder = path.parent
         """Where the homes' own files lie."""
         self.numbers = {n: ALIASES.get(n, n) for n in (*NUMBERS, *ALIASES) if n in names}
