@@ -150,6 +150,11 @@ def test_what_cannot_be_is_told_in_a_sentence(files: Path, words: tuple[str, ...
     assert said in done.stderr
 
 
+def listen() -> None:
+    """Let the process hear SIGINT: what a shell starts in the background has it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_an_interruption_keeps_what_was_lived(files: Path, tmp_path: Path) -> None:
     """A year of an unchanging week: it takes long enough to be interrupted in its middle."""
     start = datetime.fromisoformat("2024-11-04T00:00:00+00:00")
@@ -164,7 +169,9 @@ def test_an_interruption_keeps_what_was_lived(files: Path, tmp_path: Path) -> No
     words = command(
         "--home", "home.csv", "--buy-sell", "prices.csv", "--strategies", "optimal", "--json", "figures.json"
     )
-    with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listen
+    ) as run:
         time.sleep(10.0)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
