@@ -38,7 +38,7 @@ COMMA = "ts_utc,load_w\n2024-03-30T22:00:00Z,1.5\n2024-03-30T22:15:00Z,\n"
     [
         COMMA.encode(),
         b"\xef\xbb\xbf" + COMMA.encode(),
-        gzip.compress(COMMA.encode()),
+        gzip.compress(COMMA.encode(), mtime=0),
         COMMA.encode("utf-16"),
         COMMA.replace("\n", "\r\n").encode(),
         COMMA.replace(",", ";").replace("1.5", "1,5").encode(),
