@@ -25,7 +25,8 @@ from hems.backtest.outcome import StudyResult
 from hems.backtest.past import Past
 from hems.backtest.runner import KNOWING, OPTIMAL, SELF_USE, live_all
 from hems.backtest.study import ForecastKind, Study
-from hems.composition.backtest import BacktestRequest, prepare
+from hems.composition.backtest import prepare
+from hems.composition.backtest_request import BacktestRequest
 from hems.domain.time_grid import MTU
 from hems.planning.compiled import PLAIN, fastest_kernel
 

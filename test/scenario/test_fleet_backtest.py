@@ -21,7 +21,8 @@ from hems.backtest.runner import live_all
 from hems.cli.app import app
 from hems.cli.exit_codes import ExitCode
 from hems.composition import fleet_backtest as composed
-from hems.composition.backtest import BacktestRequest, prepare
+from hems.composition.backtest import prepare
+from hems.composition.backtest_request import BacktestRequest
 from hems.composition.fleet_backtest import FleetBacktest, FleetBacktestRequest
 from hems.domain.errors import ConfigurationError
 from hems.fleet.parts import OtherInputs

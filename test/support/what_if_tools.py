@@ -11,7 +11,8 @@ import numpy as np
 from hems.backtest.known_prices import KnownPrices, Publication
 from hems.backtest.past import Past
 from hems.backtest.study import ForecastKind, Study
-from hems.composition.backtest import BacktestRequest, home_of
+from hems.composition.backtest import home_of
+from hems.composition.backtest_request import BacktestRequest
 from hems.config.models import Configuration
 from hems.domain.measured import MeasuredHousehold, RecordQuality
 from hems.domain.outlook import HomeModel

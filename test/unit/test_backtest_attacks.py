@@ -17,7 +17,8 @@ from hems.backtest.physics import Order
 from hems.backtest.runner import MULTI_FACTOR, OPTIMAL, live_all
 from hems.backtest.study import Foresight, Study
 from hems.cli.backtest import check_not_read, clock_time
-from hems.composition.backtest import BacktestRequest, prepare
+from hems.composition.backtest import prepare
+from hems.composition.backtest_request import BacktestRequest
 from hems.composition.house_battery import HouseBattery, never_worse_than_house
 from hems.domain.command import Mode
 from hems.domain.errors import ConfigurationError

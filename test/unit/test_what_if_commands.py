@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from hems.backtest.executors import open_executor
 from hems.cli import compare_tariffs, size
 from hems.cli.what_if_output import numbers_of
-from hems.composition.backtest import BacktestRequest
+from hems.composition.backtest_request import BacktestRequest
 from hems.composition.what_if import TariffQuestion
 from hems.composition.what_if import compare_tariffs as compare
 from hems.domain.errors import ConfigurationError

@@ -127,7 +127,8 @@ def register(app: typer.Typer) -> None:
         executor: Annotated[str, typer.Option(help="local, processes, dask, or tcp://HOST:PORT.")] = LOCAL,
     ) -> None:
         """Live through a past with the coordinator's own decisions, and compare: nothing is known before its time."""
-        from hems.composition.backtest import BacktestRequest, prepare
+        from hems.composition.backtest import prepare
+        from hems.composition.backtest_request import BacktestRequest
 
         request = BacktestRequest(
             home=home, prices=prices, sell_prices=sell_prices, buy_sell=buy_sell, column=column,
@@ -331,9 +332,12 @@ def show(result: StudyResult, written: list[Path]) -> None:
     )  # fmt: skip
     console.print(figures_table(result))
     possible = f"{result.possible_saving:.2f} {result.currency}"
+    legend = (
+        f"saving: over a battery that does nothing, what is stored at the ends counted; capt.: of the {possible} that "
+        "perfect foresight saves; import, export: kWh; s: seconds of deciding and living"
+    )
     notes = [
-        f"saving: over a battery that does nothing; capt.: of the {possible} that perfect foresight saves",
-        "(what is stored at the ends counted); import, export: kWh; s: seconds of deciding and living",
+        legend,
         f"tariff: {result.parameters.get('tariff', 'unknown')}",
     ]
     if result.left_out_hours > 0.0:

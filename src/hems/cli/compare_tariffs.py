@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         """Compare what the own house would pay under every known tariff, as it is billed, with monthly fees."""
         from hems.adapters.clock import SystemClock
         from hems.backtest.executors import open_executor
-        from hems.composition.backtest import BacktestRequest
+        from hems.composition.backtest_request import BacktestRequest
         from hems.composition.what_if import TariffQuestion
         from hems.composition.what_if import compare_tariffs as compare
 

@@ -85,7 +85,7 @@ def register(commands: typer.Typer) -> None:
         """Live every home through its own past, as `hems backtest` does; begun again, it goes on where it was."""
         # A worker is one process of one thread: the small algebra of forecasts on several would wait for the others.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        from hems.composition.backtest import BacktestRequest
+        from hems.composition.backtest_request import BacktestRequest
         from hems.composition.fleet_backtest import FleetBacktestRequest
 
         each = BacktestRequest(

@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         """Try other batteries and panels on the own past: saving, cycles and pay-back of each."""
         from hems.backtest.executors import open_executor
         from hems.backtest.what_if.sizing import Grid, Purchase
-        from hems.composition.backtest import BacktestRequest
+        from hems.composition.backtest_request import BacktestRequest
         from hems.composition.what_if import SizeQuestion
         from hems.composition.what_if import size as try_sizes
 

@@ -20,7 +20,8 @@ from hems.backtest.what_if.counterfactual import (
     measured_efficiency,
     real_quarters,
 )
-from hems.composition.backtest import LIVE, BacktestRequest, home_of, stored_value_of, versions
+from hems.composition.backtest import home_of, stored_value_of, versions
+from hems.composition.backtest_request import LIVE, BacktestRequest
 from hems.composition.own_history import household_of_slots
 from hems.composition.settings import multi_factor_options_of
 from hems.composition.tools import Loaded, load

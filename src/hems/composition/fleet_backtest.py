@@ -21,7 +21,8 @@ from hems.backtest.known_prices import (
     prices_of_market,
 )
 from hems.backtest.study import Study
-from hems.composition.backtest import BacktestRequest, number_faults, option_faults, settings_for, study_of
+from hems.composition.backtest import settings_for, study_of
+from hems.composition.backtest_request import BacktestRequest, number_faults, option_faults
 from hems.composition.fleet import with_tariff
 from hems.composition.tariff import tariff_of
 from hems.composition.tools import load

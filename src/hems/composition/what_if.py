@@ -24,7 +24,8 @@ from hems.backtest.study import Study
 from hems.backtest.what_if.side_by_side import SideBySide, live_side_by_side, live_spread, stored_change
 from hems.backtest.what_if.sizing import Grid, Purchase, SizingResult, in_one_process, spread_over, try_sizes
 from hems.backtest.what_if.tariffs import FixedFee, Household, Offer, OfferResult, TariffComparison, cost_of, in_order
-from hems.composition.backtest import LIVE, BacktestRequest, PreparedStudy, prepare, stored_value_of, versions
+from hems.composition.backtest import PreparedStudy, prepare, stored_value_of, versions
+from hems.composition.backtest_request import LIVE, BacktestRequest
 from hems.composition.tariff import SETTLEMENT_ZONE, catalogue_of, sale_terms_of, tariff_of
 from hems.config.models import Configuration
 from hems.domain.errors import ConfigurationError, RejectedData
