@@ -10,10 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from hems.cli.exit_codes import ExitCode
-from hems.domain.fast_charge import FastChargeRequest
-
-MAX_AHEAD = timedelta(days=7)
-"""A wish for later is more likely a slip of the hand, and would hold the battery back from what is worth more."""
+from hems.domain.fast_charge import MAX_AHEAD, FastChargeRequest, is_target
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +64,7 @@ def _ask(config: Path | None, target_soc_pct: float, by: str) -> int:
     from hems.adapters.clock import SystemClock
     from hems.composition.status_file import fast_charge_inbox, read_status
 
-    if not 1 <= target_soc_pct <= 100:  # NaN too compares false
+    if not is_target(target_soc_pct):
         typer.echo(f"--to: {target_soc_pct:g} is not a target. Give a number from 1 to 100 [%].", err=True)
         return ExitCode.USAGE
     found = read_status(config)

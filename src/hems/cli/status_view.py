@@ -121,6 +121,9 @@ def _header(document: Json, age_s: float | None) -> Text:
         line.append(f" · as of {_duration(max(0.0, age_s))} ago", style="dim")
     if inverter["last_error"]:
         line.append(f"\n {inverter['last_error']}", style="bold red")
+    web = document.get("web")
+    if web is not None:
+        line.append(f"\n {web['message']}", style="dim" if web["open"] else "bold red")
     if (document.get("storage") or {}).get("last_error"):
         line.append(f"\n {document['storage']['last_error']}", style="bold red")
     return line
@@ -175,7 +178,28 @@ def _mode_rows(document: Json, zone: ZoneInfo) -> Table:
     wish = document.get("fast_charge")
     if wish is not None:
         rows.add_row(Text("asked", style="dim"), _wish(wish, zone))
+    for line in _orders(document, zone):
+        rows.add_row(Text("order", style="dim"), Text(line, style="yellow"))
     return rows
+
+
+def _orders(document: Json, zone: ZoneInfo) -> list[str]:
+    """Return a line for each order that stands; a fast charge has its own, and a stop stands with safety."""
+    orders = document.get("orders") or {"standing": [], "strategy": None}  # a document of an older version has none
+    lines = []
+    for order in orders["standing"]:
+        if order["kind"] != "fast_charge":
+            until = datetime.fromisoformat(order["until"]).astimezone(zone)
+            lines.append(f"{_plain(order['kind'])} until {until:%a %d.%m %H:%M}, by {order['by']}")
+    strategy = orders["strategy"]
+    if strategy is not None and strategy["in_charge"] != strategy["configured"]:
+        chosen, configured = _plain(strategy["in_charge"]), _plain(strategy["configured"])
+        lines.append(f"strategy {chosen} instead of {configured}, by {strategy['by']}")
+    return lines
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _safety_rows(document: Json) -> Table:

@@ -19,6 +19,7 @@ from hems.decision.sentences import Language, details_of, sentence_of
 from hems.decision.wording import Wording
 from hems.domain.command import Command
 from hems.domain.decision import Decision, Proposal, ScoreResult
+from hems.domain.orders import ORDER_SOURCE
 from hems.domain.plan import Choice
 from hems.domain.record import ActionRecord, CycleRecord
 from hems.domain.time_grid import local_day_bounds, require_utc
@@ -120,7 +121,7 @@ def explanation_of(found: FoundDecision, asked: datetime | None, language: Langu
             asked=_local(asked, found.zone), ended=_local(decision.command.expires_at, found.zone)
         )
     yield from _reasons(decision, found.zone, language)
-    yield told["by"].format(
+    yield told["by_person" if decision.source == ORDER_SOURCE else "by"].format(
         source=_plain_words(decision.source),
         trigger=told[f"trigger.{record.trigger.value}"],
         confidence=words.percent(decision.confidence_pct),

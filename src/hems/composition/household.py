@@ -17,10 +17,13 @@ from hems.composition.tools import Loaded
 from hems.coordination.enhanced_data_collector import EnhancedDataCollector
 from hems.coordination.events import EventLog
 from hems.coordination.master_coordinator import MasterCoordinator
+from hems.coordination.order_desk import DeskOptions, OrderDesk
 from hems.coordination.status import build_status
+from hems.decision.wording import Language
 from hems.domain.errors import StorageError
 from hems.domain.record import EnergySlot
 from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
+from hems.ports.clock import Clock
 from hems.ports.inverter import Inverter
 
 log = structlog.get_logger(__name__)
@@ -48,10 +51,12 @@ class Household:
         """
         self._loaded = loaded
         self._around = around
-        self._on_cycle = on_cycle
+        self._watchers = [] if on_cycle is None else [on_cycle]
         self._on_progress = on_progress
         self._opening = Opening(loaded, self._on_quarter)
         self._refresh_s = refresh_s
+        self.beside: dict[str, Any] = {}
+        """What runs beside the coordinator says of itself in the status, by its section's name."""
         self.is_shown = True
         """Whether news are written to the status file; a simulated house that nobody looks at saves the work."""
         self._next_refresh_s = around.clock.monotonic()
@@ -65,6 +70,9 @@ class Household:
         self.collector = EnhancedDataCollector(around.connector, clock, self._on_opened)
         parts = build_parts(loaded, around, self.collector, events)
         self.coordinator = MasterCoordinator(parts, coordinator_options_of(settings), self._after_cycle)
+        language = Language(settings.decision.language)
+        self.orders = OrderDesk(self.coordinator, DeskOptions(zone=loaded.zone, language=language))
+        """Takes what persons order; to be used on the loop that the coordinator runs on."""
         self._tell_of_today(events)
         if store.notice is not None:
             events.add("storage", "error", store.notice)
@@ -84,6 +92,20 @@ class Household:
 
     async def _on_opened(self, inverter: Inverter) -> None:
         await self._opening.take(inverter, self.coordinator.parts)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The configuration it runs by, and its places."""
+        return self._loaded
+
+    @property
+    def clock(self) -> Clock:
+        """The clock it lives by."""
+        return self._around.clock
+
+    def watch(self, watcher: Callable[[Household], None]) -> None:
+        """Have ``watcher`` called after every cycle too."""
+        self._watchers.append(watcher)
 
     # -- after each quarter and each cycle ---------------------------------------------------------------------
 
@@ -119,8 +141,8 @@ class Household:
             if self.is_shown:
                 self._around.files.publish(self.status(), self._schedule())
             self._prune(now)
-        if self._on_cycle is not None:
-            self._on_cycle(self)
+        for watcher in self._watchers:
+            watcher(self)
 
     def _tell_of_disk(self) -> None:
         for told in (*self._around.store.news(), *self._around.files.news()):
@@ -183,6 +205,7 @@ class Household:
             "price_slots": self._price_slots(now),
             "metrics": self._figures.read(now),
             "storage": self._storage(),
+            **self.beside,
         }
         return build_status(self.coordinator, self.collector.inverter, extra)
 

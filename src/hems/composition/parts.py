@@ -12,7 +12,13 @@ from hems.adapters.storage.sqlite_store import SqliteStore
 from hems.composition.forecast_service import forecasts_without_source
 from hems.composition.settings import minutes
 from hems.composition.status_file import FAST_CHARGE_FILE
-from hems.composition.strategies import decision_options_of, outlook_builder_of, shadows_of, strategies_of
+from hems.composition.strategies import (
+    decision_options_of,
+    order_book_of,
+    outlook_builder_of,
+    shadows_of,
+    strategies_of,
+)
 from hems.composition.tools import Loaded
 from hems.config.models import Configuration
 from hems.coordination.action_executor_manager import ActionExecutorManager, ActionOptions
@@ -26,6 +32,7 @@ from hems.coordination.health import HealthMonitor
 from hems.coordination.master_coordinator import CoordinatorOptions, Parts
 from hems.coordination.price_service import PriceService
 from hems.coordination.safety_guard import SafetyGuard
+from hems.decision.wording import Language
 from hems.domain.site import SiteSpec
 from hems.domain.units import wh_from_kwh
 from hems.ports.clock import Clock
@@ -53,20 +60,22 @@ class Surroundings:
 def build_parts(loaded: Loaded, around: Surroundings, collector: EnhancedDataCollector, events: EventLog) -> Parts:
     """Return everything the coordinator conducts."""
     settings, clock, store = loaded.settings, around.clock, around.store
-    fast_charge = _fast_charge_of(loaded)
+    fast_charge = _fast_charge_of(loaded, events)
     safety = SafetyGuard(lambda spec, latched: _supervisor_of(settings, spec, latched, clock), store, events)
     forecasts = around.forecasts or forecasts_without_source(settings, store, clock)
     strategies = strategies_of(settings)
+    orders = order_book_of(settings, strategies, store, events.add)
     actions = ActionOptions(daily_write_budget=settings.inverter.daily_write_budget, zone=loaded.zone)
     return Parts(
         clock=clock,
         collection=DataCollectionManager(collector, clock, _collection_options_of(settings)),
         safety=safety,
-        decisions=DecisionEngineManager(strategies, fast_charge, around.prices, decision_options_of(settings)),
-        shadows=shadows_of(settings, strategies, store, events.add),
+        decisions=DecisionEngineManager(strategies, fast_charge, around.prices, decision_options_of(settings), orders),
+        shadows=shadows_of(settings, strategies, store, events.add, orders.in_charge),
         outlook=outlook_builder_of(settings, around.prices, forecasts, lambda: collector.inverter, lambda: safety.spec),
         actions=ActionExecutorManager(clock, store, actions, events.add),
         fast_charge=fast_charge,
+        orders=orders,
         prices=around.prices,
         forecasts=forecasts,
         health=HealthMonitor(clock, store, ProcessMeter().read),
@@ -92,14 +101,17 @@ def _collection_options_of(settings: Configuration) -> CollectionOptions:
     )
 
 
-def _fast_charge_of(loaded: Loaded) -> FastChargeController:
+def _fast_charge_of(loaded: Loaded, events: EventLog) -> FastChargeController:
     settings = loaded.settings
     return FastChargeController(
         FileFastChargeInbox(loaded.data / FAST_CHARGE_FILE),
         FastChargeOptions(
             capacity_wh=wh_from_kwh(settings.battery_management.capacity_kwh),
             charge_power_w=settings.charging.max_power,
+            zone=loaded.zone,
+            language=Language(settings.decision.language),
         ),
+        events.add,
     )
 
 

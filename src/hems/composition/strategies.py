@@ -11,6 +11,7 @@ from hems.composition.forecast import place_of, place_of_zone, plant_of
 from hems.composition.settings import minutes, multi_factor_options_of
 from hems.config.models import Configuration
 from hems.coordination.decision_engine_manager import DecisionOptions
+from hems.coordination.order_book import BookOptions, OrderBook
 from hems.coordination.outlook_builder import OutlookBuilder, OutlookOptions
 from hems.coordination.price_service import PriceService
 from hems.coordination.shadow_houses import ShadowHouses, ShadowOptions
@@ -55,18 +56,21 @@ def planning_options_of(settings: Configuration) -> PlanningOptions:
 
 
 def decision_options_of(settings: Configuration) -> DecisionOptions:
-    """Return who is in charge, and how often a decision is due."""
+    """Return how decisions are made, and how often one is due."""
     stability = StabilityOptions(min_mode=minutes(settings.coordinator.min_mode_minutes))
     return DecisionOptions(
         interval=minutes(settings.coordinator.decision_interval_minutes),
         arbiter=ArbiterOptions(stability=stability),
-        in_charge=settings.decision.strategy,
         with_shadows=settings.decision.shadows,
     )
 
 
 def shadows_of(
-    settings: Configuration, strategies: Sequence[Strategy], store: RecordStore, tell: Callable[[str, str, str], None]
+    settings: Configuration,
+    strategies: Sequence[Strategy],
+    store: RecordStore,
+    tell: Callable[[str, str, str], None],
+    in_charge: str | None = None,
 ) -> ShadowHouses | None:
     """Return the houses in which ``strategies`` are compared, as far as they have come; None where none are wanted.
 
@@ -78,7 +82,7 @@ def shadows_of(
     shadows = ShadowHouses(
         strategies,
         ShadowOptions(
-            in_charge=options.in_charge,
+            in_charge=in_charge or settings.decision.strategy,
             zone=ZoneInfo(settings.site.time_zone),
             currency=settings.prices.currency,
             arbiter=options.arbiter,
@@ -91,6 +95,19 @@ def shadows_of(
         tell("storage", "error", f"the strategies are not compared until the next start: {error}")
         return None
     return shadows
+
+
+def order_book_of(
+    settings: Configuration, strategies: Sequence[Strategy], store: RecordStore, tell: Callable[[str, str, str], None]
+) -> OrderBook:
+    """Return what persons ordered and still stands."""
+    options = BookOptions(
+        configured=settings.decision.strategy,
+        strategies=tuple(strategy.name for strategy in strategies),
+        zone=ZoneInfo(settings.site.time_zone),
+        language=Language(settings.decision.language),
+    )
+    return OrderBook(store, options, tell)
 
 
 def outlook_builder_of(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hems.coordination.fast_charge_controller import FastChargeController
+from hems.coordination.order_book import OrderBook
 from hems.coordination.price_service import PriceService
 from hems.decision.arbiter import ArbiterOptions, arbitrate
 from hems.decision.optimal_strategy import OptimalStrategy
@@ -33,9 +34,8 @@ class DecisionOptions:
 
     interval: timedelta
     arbiter: ArbiterOptions
-    in_charge: str
-    """The name of the strategy whose proposal counts; the others are computed in its shadow."""
     with_shadows: bool = True
+    """Whether the strategies that are not in charge are computed too."""
     price_horizon: timedelta = timedelta(hours=48)
 
 
@@ -57,9 +57,11 @@ class DecisionEngineManager:
         fast_charge: FastChargeController,
         prices: PriceService,
         options: DecisionOptions,
+        orders: OrderBook,
     ) -> None:
         self.strategies = tuple(strategies)
-        """All strategies; the one in charge first."""
+        """All strategies, in the order of a status screen."""
+        self._orders = orders
         self._fast_charge = fast_charge
         self._prices = prices
         self._options = options
@@ -96,7 +98,7 @@ class DecisionEngineManager:
             snapshot=snapshot,
             price=self._prices.price_context(now),
             active=command,
-            active_since=in_force.since,
+            active_since=self._since(in_force),
             charging=charging,
             decision_interval_s=self._options.interval.total_seconds(),
         )
@@ -115,28 +117,35 @@ class DecisionEngineManager:
 
     @property
     def in_charge(self) -> Strategy:
-        """The strategy whose proposal counts."""
-        return next(strategy for strategy in self.strategies if strategy.name == self._options.in_charge)
+        """The strategy whose proposal counts: the configured one, or the one that a person chose."""
+        return next(strategy for strategy in self.strategies if strategy.name == self._orders.in_charge)
+
+    def _since(self, in_force: InForce) -> datetime | None:
+        """Return since when the mode in force runs; None where the strategy that asked for it is in charge no more.
+
+        Steadiness is among the wishes of one strategy: what another one began ends when a person puts it aside.
+        """
+        others = {strategy.name for strategy in self.strategies} - {self._orders.in_charge}
+        return None if in_force.source in others else in_force.since
 
     def _shadows(self, context: DecisionContext) -> tuple[Proposal, ...]:
         """Return what the strategies that are not in charge would do now."""
         if not self._options.with_shadows:
             return ()
-        wishes = (strategy.propose(context) for strategy in self.strategies if strategy.name != self._options.in_charge)
+        wishes = (strategy.propose(context) for strategy in self.strategies if strategy.name != self._orders.in_charge)
         return tuple(wish for wish in wishes if wish is not None)
 
     def _proposals(self, context: DecisionContext, envelope: SafetyEnvelope) -> tuple[Proposal, ...]:
-        wishes = [self.in_charge.propose(context)]
-        if self._fast_charge.request is not None:
+        wish = self.in_charge.propose(context)
+        wishes = () if wish is None else (wish,)
+        request, asked = self._fast_charge.request, None
+        if request is not None:
             prices = self._prices.retail_between(context.at, context.at + self._options.price_horizon)
             lasting = envelope.lasting_bounds
             bound_w = min(lasting.charge_max_w, lasting.forced_charge_max_w)
             asked = self._fast_charge.propose(context, prices, charge_bound_w=bound_w)
-            # A person's hold says "do not discharge"; it must not keep a strategy from charging.
-            charges = any(wish is not None and wish.command.mode is Mode.CHARGE for wish in wishes)
-            if asked is not None and not (asked.command.mode is Mode.HOLD and charges):
-                wishes.append(asked)
-        return tuple(wish for wish in wishes if wish is not None)
+        asked_at = context.at if request is None else request.asked_at
+        return self._orders.with_orders(context, envelope, wishes, asked, asked_at)
 
 
 def in_whole_steps(command: Command) -> Command:

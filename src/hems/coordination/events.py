@@ -33,12 +33,12 @@ class EventLog:
         """The latest events, oldest first."""
         return tuple(self._latest)
 
-    def add(self, kind: str, severity: str, message: str) -> None:
-        """Take one event; a repetition of the same within 15 minutes is dropped."""
+    def add(self, kind: str, severity: str, message: str, *, always: bool = False) -> None:
+        """Take one event; a repetition of the same within 15 minutes is dropped, unless ``always`` is told."""
         now = self._clock.now()
         key = (kind, message)
         told_at = self._told_at.get(key)
-        if told_at is not None and timedelta(0) <= now - told_at < REPEAT_AFTER:
+        if not always and told_at is not None and timedelta(0) <= now - told_at < REPEAT_AFTER:
             return
         self._told_at = {k: at for k, at in self._told_at.items() if now - at < REPEAT_AFTER}
         self._told_at[key] = now

@@ -7,10 +7,13 @@ was bought is held until the deadline, unless using it now and buying it again b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from hems.decision.order_words import OrderWords
+from hems.decision.wording import Language
 from hems.domain.command import Command, Mode
 from hems.domain.decision import DecisionContext, Priority, Proposal
 from hems.domain.errors import RejectedData
@@ -46,6 +49,8 @@ SETTLED_FOR = timedelta(minutes=30)
 LAST_STRETCH = timedelta(hours=1)
 """So near the deadline nothing is given away any more, whatever the price."""
 
+UTC_ZONE = ZoneInfo("UTC")
+
 LOOK_AHEAD = timedelta(hours=24)
 """Prices are known about a day ahead; earlier nothing is bought that can wait."""
 
@@ -56,6 +61,9 @@ class FastChargeOptions:
 
     capacity_wh: float
     charge_power_w: float
+    zone: ZoneInfo = UTC_ZONE
+    """Of the times that a person reads."""
+    language: Language = Language.ENGLISH
 
 
 class FastChargeController:
@@ -63,9 +71,13 @@ class FastChargeController:
 
     name = "fast_charge"
 
-    def __init__(self, inbox: FastChargeInbox, options: FastChargeOptions) -> None:
+    def __init__(
+        self, inbox: FastChargeInbox, options: FastChargeOptions, tell: Callable[[str, str, str], None] | None = None
+    ) -> None:
+        """``tell`` takes events: kind, severity, message."""
         self._inbox = inbox
         self._options = options
+        self._tell = tell
         self.request: FastChargeRequest | None = None
         self.problem: str | None = None
 
@@ -76,12 +88,25 @@ class FastChargeController:
             request = self._inbox.read()
             if request is not None and now >= request.deadline:
                 self._inbox.clear()
+                if self._tell is not None:
+                    self._tell("order", "info", self._words(now).charge_ended(request.target_soc_pct))
                 request = None
             self.problem = None
         except RejectedData as error:
             request, self.problem = None, str(error)
         self.request = request
         return request != before
+
+    def ask(self, request: FastChargeRequest) -> None:
+        """Leave ``request`` where the next ``refresh`` finds it. Raises: StorageError: the disk refuses."""
+        self._inbox.write(request)
+
+    def withdraw(self) -> bool:
+        """Take back the request, seen or not; return whether there was one. Raises: RejectedData: the disk refuses."""
+        return self._inbox.clear()
+
+    def _words(self, now: datetime) -> OrderWords:
+        return OrderWords(self._options.language, self._options.zone, now)
 
     def propose(
         self, context: DecisionContext, prices: Sequence[RetailPrice], *, charge_bound_w: float = float("inf")
@@ -118,11 +143,8 @@ class FastChargeController:
     def _charge(
         self, context: DecisionContext, request: FastChargeRequest, power_w: float, needed: timedelta
     ) -> Proposal:
-        reason = (
-            f"asked to reach {request.target_soc_pct:.0f} % by {request.deadline:%H:%M} UTC: "
-            f"{needed.total_seconds() / 60:.0f} min of charging at {power_w:.0f} W are needed, "
-            "this quarter is one of the cheapest"
-        )
+        words = self._words(context.at)
+        reason = words.charge_reason(request.target_soc_pct, request.deadline, needed, power_w)
         return self._proposal(
             context,
             request,
@@ -133,10 +155,7 @@ class FastChargeController:
         )
 
     def _hold(self, context: DecisionContext, request: FastChargeRequest) -> Proposal:
-        reason = (
-            f"asked to reach {request.target_soc_pct:.0f} % by {request.deadline:%H:%M} UTC: what is stored is held, "
-            "for before then it could not be bought again for less"
-        )
+        reason = self._words(context.at).charge_hold_reason(request.target_soc_pct, request.deadline)
         return self._proposal(context, request, Mode.HOLD, reason)
 
     def _proposal(

@@ -21,8 +21,10 @@ from hems.coordination.events import EventLog
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.forecast_service import ForecastService
 from hems.coordination.health import HealthMonitor
+from hems.coordination.order_book import OrderBook
 from hems.coordination.origin import OriginTracker
 from hems.coordination.outlook_builder import OutlookBuilder
+from hems.coordination.pacing import Pacing
 from hems.coordination.plan_watch import PlanWatch
 from hems.coordination.price_service import PriceService
 from hems.coordination.protection import Protection
@@ -72,6 +74,7 @@ class Parts:
     decisions: DecisionEngineManager
     actions: ActionExecutorManager
     fast_charge: FastChargeController
+    orders: OrderBook
     prices: PriceService
     forecasts: ForecastService
     outlook: OutlookBuilder
@@ -101,9 +104,13 @@ class MasterCoordinator:
         self.envelope: SafetyEnvelope | None = None
         self.last_action: ActionRecord | None = None
         self.last_trigger: Trigger | None = None
+        self.last_context: DecisionContext | None = None
         self.stop_reason: str | None = None
         self._source: str | None = None
         self._next_decision_at: datetime | None = None
+        self.pacing = Pacing(parts.clock)
+        self._told: ActionRecord | None = None
+        """What the inverter was told in the cycle under way."""
         self._wake: Trigger | None = Trigger.START
         # In seconds that never go back: a clock that is set must not stop these.
         self._next_health_s = self._next_control_check_s = parts.clock.monotonic()
@@ -135,6 +142,7 @@ class MasterCoordinator:
         beside = [
             asyncio.create_task(self.parts.prices.run(), name="prices"),
             asyncio.create_task(self.parts.forecasts.run(), name="forecasts"),
+            asyncio.create_task(self.pacing.rouse_at(stop), name="rouse at the stop"),
         ]
         try:
             await self._cycle_until(stop)
@@ -143,26 +151,27 @@ class MasterCoordinator:
             self.stop_reason = f"{type(error).__name__}: {error}"
             raise
         finally:
+            self.pacing.stopped()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._shut_down()
 
     async def _cycle_until(self, stop: asyncio.Event) -> None:
-        clock = self.parts.clock
-        due = clock.monotonic()
+        self.pacing.start()
         while not stop.is_set():
             await self.cycle()
-            due = max(due + self._interval_s(), clock.monotonic())
-            await clock.wait(stop, due - clock.monotonic())
+            await self.pacing.until_next(stop, self._interval_s())
 
     def _interval_s(self) -> float:
         """Return how long to wait for the next cycle: shorter where a lease ends before, or nothing is known."""
         interval_s, actions = self.options.poll_interval.total_seconds(), self.parts.actions
         if actions.is_uncertain:
             interval_s = min(interval_s, self.options.uncertain_interval.total_seconds())
-        left_s = actions.lease_left_s
-        return interval_s if left_s is None else min(interval_s, max(left_s, SHORTEST_INTERVAL_S))
+        for left_s in (actions.lease_left_s, self.parts.orders.left_s(self.parts.clock.now())):
+            if left_s is not None:
+                interval_s = min(interval_s, max(left_s, SHORTEST_INTERVAL_S))
+        return interval_s
 
     async def _shut_down(self) -> None:
         reason = self.stop_reason or "unknown"
@@ -198,6 +207,8 @@ class MasterCoordinator:
         parts = self.parts
         raw = await parts.collection.poll()
         now = parts.clock.now()
+        self._told = None
+        is_asked = self.pacing.begin()  # after the poll: what was ordered while it took its time is seen too
         envelope, snapshot = parts.safety.evaluate(raw, now, parts.collection.last_success_at)
         changed = self.envelope is None or envelope.causes != self.envelope.causes
         released = changed and self.envelope is not None and bool(self.envelope.causes - envelope.causes)
@@ -211,8 +222,10 @@ class MasterCoordinator:
         if is_fresh and parts.origin is not None:
             parts.origin.observe(snapshot)
         await self._follow_up(snapshot, now, is_fresh=is_fresh)
-        await self._decide_where_due(self._trigger(now, snapshot, released=released), snapshot, envelope, now)
+        trigger = self._trigger(now, snapshot, released=released, is_asked=is_asked)
+        decision = await self._decide_where_due(trigger, snapshot, envelope, now)
         self._set_state(envelope)
+        self.pacing.finish(decision, self._told)
         self._sample(snapshot if is_fresh else unknown_snapshot(now, "the inverter did not answer"), now)
         self._check_health()
         self._show(news=changed or self._news)
@@ -268,9 +281,10 @@ class MasterCoordinator:
 
     # -- deciding --------------------------------------------------------------------------------------------
 
-    def _trigger(self, now: datetime, snapshot: SiteSnapshot, *, released: bool) -> Trigger | None:
-        """Return why a decision is due now, or None; the first one waits for the first reading."""
-        if self.parts.fast_charge.refresh(now):
+    def _trigger(self, now: datetime, snapshot: SiteSnapshot, *, released: bool, is_asked: bool) -> Trigger | None:
+        """Return why a decision is due now, or None; the first one waits for the first reading, or for a person."""
+        is_new = [self.parts.fast_charge.refresh(now), self.parts.orders.refresh(now), is_asked]
+        if any(is_new):
             return Trigger.PERSON
         if self._wake is not None and (self.parts.collection.last_success_at or self._wake is not Trigger.START):
             wake, self._wake = self._wake, None
@@ -309,15 +323,16 @@ class MasterCoordinator:
 
     async def _decide_where_due(
         self, trigger: Trigger | None, snapshot: SiteSnapshot, envelope: SafetyEnvelope, now: datetime
-    ) -> None:
+    ) -> Decision | None:
         if trigger is None:
-            return
+            return None
         parts, actions = self.parts, self.parts.actions
         self._next_decision_at = parts.decisions.next_due(now)
         in_force = InForce(command=actions.active, since=actions.active_since, source=self._source)
         context = self._context(now, snapshot, envelope, in_force)
         decision = parts.decisions.decide(context, envelope)
-        self._plan_watch.follow(parts.decisions.plan, now)
+        # Where a person's order goes before the plan, reality is meant to leave it.
+        self._plan_watch.follow(parts.decisions.plan if decision.reasoning is not None else None, now)
         action = None
         if self._source != SAFETY_SOURCE:
             action = await self._act(decision.command, decision.source, now)
@@ -327,6 +342,7 @@ class MasterCoordinator:
         if parts.shadows is not None:
             parts.shadows.decide(context)
         self.last_trigger = trigger
+        self.last_context = context
         self._news = True
         log.info(
             "decided",
@@ -335,6 +351,7 @@ class MasterCoordinator:
             confidence_pct=round(decision.confidence_pct),
             reason=decision.reason,
         )
+        return decision
 
     def _stored_origin(self) -> StoredOrigin | None:
         """Return where the stored energy came from, or None where the owner lets any of it be sold."""
@@ -363,7 +380,7 @@ class MasterCoordinator:
     def _remember_action(self, record: ActionRecord) -> None:
         if isinstance(record.result, AlreadySo):
             return
-        self.last_action = record
+        self.last_action = self._told = record
         self._news = True
         log.info("acted", asked=record.asked, result=_outcome(record.result), writes=record.register_writes)
 

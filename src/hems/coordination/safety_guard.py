@@ -15,11 +15,13 @@ from hems.domain.command import Command, Mode
 from hems.domain.decision import Allowed, Narrowed, Refused
 from hems.domain.errors import StorageError
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
-from hems.domain.safety import Bounds, Cause, SafetyEnvelope, Violation
+from hems.domain.safety import Bounds, Cause, HeldViolation, SafetyEnvelope, Violation
 from hems.domain.site import SiteSpec
 from hems.ports.storage import RecordStore
+from hems.safety import latch
 from hems.safety.envelope import SafetySupervisor
 from hems.safety.gate import narrow_to_envelope, protective_command
+from hems.safety.latch import LatchState
 
 LATCH_KEY = "safety_latch"
 
@@ -38,6 +40,7 @@ STOPPING_CAUSES = frozenset(
         Cause.SYSTEM_ERROR,
         Cause.BMS_ALARM,
         Cause.SOC_IMPLAUSIBLE,
+        Cause.STOPPED_BY_PERSON,
     }
 )
 """Causes that the users' documentation calls a stop of all operations; the state shown is *error*."""
@@ -68,13 +71,16 @@ class SafetyGuard:
         self._told: frozenset[str] = frozenset()
         self._supervisor: SafetySupervisor | None = None
         self._kept_state: object = store.get_state(LATCH_KEY)
+        self._waiting: LatchState | None = None
+        """What a person changed of the latch while no inverter had been opened yet; None where nobody did."""
         self.spec: SiteSpec | None = None
 
     def configure(self, spec: SiteSpec) -> None:
         """Take the house as the opened inverter confirmed it; what is latched stays latched."""
         self.spec = spec
         if self._supervisor is None:
-            self._supervisor = self._make_supervisor(spec, self._kept_state)
+            saved = self._kept_state if self._waiting is None else latch.to_state(self._waiting)
+            self._supervisor = self._make_supervisor(spec, saved)
         else:
             self._supervisor.use_spec(spec)
 
@@ -86,10 +92,45 @@ class SafetyGuard:
         Where a poll failed, the last snapshot stands until the inverter counts as lost; then nothing is known.
         """
         if self._supervisor is None:
-            return _nothing_known(now), unknown_snapshot(now, NO_INVERTER_YET)
+            return _nothing_known(now, self.persons_stop(now)), unknown_snapshot(now, NO_INVERTER_YET)
         envelope, snapshot = self._supervisor.evaluate(raw, now, last_success_at)
         self._tell(envelope)
         return envelope, snapshot
+
+    # -- what a person may say to it ---------------------------------------------------------------------------
+
+    def stop_by_person(self, detail: str, now: datetime) -> None:
+        """Stop all operations from the next cycle on, until a person releases them. ``keep`` puts it on disk."""
+        if self._supervisor is None:
+            self._waiting = latch.stopped_by_person(self._latched_before(now), detail, now)
+        else:
+            self._supervisor.stop_by_person(detail, now)
+
+    def release_by_person(self, now: datetime) -> tuple[Violation, ...]:
+        """Release a person's stop and every latched violation whose rule is seen clear now; return what was released.
+
+        Before the inverter has answered no rule is seen at all, and only the stop can be released.
+        """
+        if self._supervisor is not None:
+            return self._supervisor.release_by_person()
+        self._waiting, released = latch.released_by_person(self._latched_before(now), (), None)
+        return released
+
+    def held(self, now: datetime) -> tuple[HeldViolation, ...]:
+        """Return what is latched, oldest first: since when, how long seen clear, and whether a person may release it.
+
+        Before the inverter has been opened nothing is seen clear, and nothing lets go by itself.
+        """
+        if self._supervisor is not None:
+            return self._supervisor.held()
+        return latch.held_of(self._latched_before(now), (), None, None)
+
+    def persons_stop(self, now: datetime) -> HeldViolation | None:
+        """Return the stop that waits for a person to release it, or None."""
+        return next((one for one in self.held(now) if one.violation.cause is Cause.STOPPED_BY_PERSON), None)
+
+    def _latched_before(self, now: datetime) -> LatchState:
+        return latch.from_state(self._kept_state, now) if self._waiting is None else self._waiting
 
     def command_for(
         self,
@@ -130,18 +171,26 @@ class SafetyGuard:
             self._events.add(f"{cause}_cleared", "info", f"{cause.replace('_', ' ')} is over")
         self._told = frozenset(grave)
 
-    def keep(self) -> None:
-        """Keep what is latched, so that it survives a restart. Waits for the disk: to be called after acting."""
-        if self._supervisor is None:
-            return
-        state = self._supervisor.to_state()
+    def keep(self) -> str | None:
+        """Keep what is latched, so that it survives a restart; return why it would not, or None.
+
+        Waits for the disk: to be called after acting.
+        """
+        if self._supervisor is not None:
+            state = self._supervisor.to_state()
+        elif self._waiting is not None:
+            state = latch.to_state(self._waiting)
+        else:
+            return None
         if state == self._kept_state:
-            return
+            return None
         try:
             self._store.put_state(LATCH_KEY, state)
             self._kept_state = state
         except StorageError as error:
             self._events.add("storage", "error", f"the safety latch could not be kept: {error}")
+            return str(error)
+        return None
 
 
 def is_grave(violation: Violation) -> bool:
@@ -151,10 +200,11 @@ def is_grave(violation: Violation) -> bool:
     return stops_operations or bounds.charge_max_w <= 0 or bounds.discharge_max_w <= 0
 
 
-def _nothing_known(now: datetime) -> SafetyEnvelope:
+def _nothing_known(now: datetime, stop: HeldViolation | None) -> SafetyEnvelope:
     bounds = Bounds(forced_charge_max_w=0.0, forced_discharge_max_w=0.0, export_max_w=0.0)
     violation = Violation(cause=Cause.COMMUNICATION_LOST, bounds=bounds, detail=NO_INVERTER_YET, latches=False)
-    return SafetyEnvelope(at=now, bounds=bounds, violations=(violation,))
+    held = (violation,) if stop is None else (stop.violation, violation)
+    return SafetyEnvelope(at=now, bounds=bounds, violations=held)
 
 
 def _exceeds_fuse(active: Command, envelope: SafetyEnvelope) -> bool:

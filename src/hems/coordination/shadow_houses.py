@@ -79,6 +79,8 @@ class ShadowHouses:
         self._strategies = {strategy.name: strategy for strategy in strategies}
         self._names = tuple(dict.fromkeys((*self._strategies, SELF_USE, IDLE)))
         self._options = options
+        self.in_charge = options.in_charge
+        """The strategy that decides for the real house; a person may put another one in charge."""
         self._tell = tell
         self._books: ShadowBooks | None = None
         self._standing = {name: Standing() for name in self._names}
@@ -228,7 +230,7 @@ class ShadowHouses:
         """
         books, today = self._books, local_date(now, self._options.zone)
         told: dict[str, object] = {
-            "in_charge": self._options.in_charge,
+            "in_charge": self.in_charge,
             "currency": self._options.currency,
             "since": None,
             "quarters": 0,

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from hems import __version__
 from hems.coordination.master_coordinator import MasterCoordinator
+from hems.coordination.order_desk import standing_of
 from hems.coordination.safety_guard import is_grave
 from hems.domain.decision import Decision, ScoreResult
+from hems.domain.orders import OrderKind
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import ActionRecord, EventRecord
 from hems.domain.safety import SafetyEnvelope
@@ -63,6 +65,7 @@ def build_status(coordinator: MasterCoordinator, inverter: Inverter | None, extr
         "origin": parts.origin.status() if parts.origin is not None else None,
         "strategies": parts.shadows.status(now) if parts.shadows is not None else None,
         "fast_charge": _fast_charge(coordinator),
+        "orders": _orders(coordinator),
         "collection": {"polls": collection.polls, "answered": collection.answered, "rate_pct": collection.rate_pct},
         "resources": {
             "pid": health.process.pid,
@@ -207,6 +210,30 @@ def _fast_charge(coordinator: MasterCoordinator) -> Json | None:
         "target_soc_pct": request.target_soc_pct,
         "deadline": _time(request.deadline),
         "asked_at": _time(request.asked_at),
+    }
+
+
+def _orders(coordinator: MasterCoordinator) -> Json:
+    """Return what stands by a person's order; ``by`` is null where a fast charge does not say who asked."""
+    standing = standing_of(coordinator)
+    timed, wish, choice, stop = standing.timed, standing.fast_charge, standing.choice, standing.stop
+    listed: list[Json] = []
+    if timed is not None:
+        asked = {"asked_at": _time(timed.asked_at), "by": timed.by}
+        listed.append({"kind": timed.kind.value, "until": _time(timed.until), "target_soc_pct": None, **asked})
+    if wish is not None:
+        asked = {"asked_at": _time(wish.asked_at), "by": wish.by}
+        kind, target = OrderKind.FAST_CHARGE.value, wish.target_soc_pct
+        listed.append({"kind": kind, "until": _time(wish.deadline), "target_soc_pct": target, **asked})
+    return {
+        "standing": listed,
+        "strategy": {
+            "in_charge": standing.in_charge,
+            "configured": standing.configured,
+            "asked_at": _time(choice.asked_at) if choice is not None else None,
+            "by": choice.by if choice is not None else None,
+        },
+        "stop": None if stop is None else {"since": _time(stop.since), "detail": stop.detail},
     }
 
 

@@ -65,6 +65,7 @@ class ScoreResult:
 class Priority(IntEnum):
     """Whose proposal goes first. A lower number is stronger; safety bounds them all."""
 
+    PAUSE = 5  # a person's "not now": nothing is forced, not even in an emergency
     EMERGENCY = 10
     PERSON = 20  # a command a person gave
     STRATEGY = 50

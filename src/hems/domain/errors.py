@@ -13,6 +13,7 @@
     │   ├── PricesRefused           the price source refuses the request itself: wrong address, or its interface changed
     │   └── ForecastRefused         the forecast source refuses the request itself: wrong place, planes or key
     ├── RejectedData            a source answered with something that cannot be right
+    │   └── OrderRefused            a person asked for what cannot be asked for; says what can
     └── StorageError            the disk did not take or give a record
 
 Expected outcomes are return values, not exceptions. What is raised speaks to the person who will read it: what
@@ -86,6 +87,10 @@ class ForecastRefused(PermanentError):
 
 class RejectedData(HemsError):
     """A source answered with something that cannot be right; nothing of it is used."""
+
+
+class OrderRefused(RejectedData):
+    """A person asked for what cannot be asked for; the sentence says what is allowed."""
 
 
 class StorageError(HemsError):

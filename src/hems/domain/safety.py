@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -30,6 +30,7 @@ class Cause(StrEnum):
     GRID_UNKNOWN = "grid_unknown"
     METER_LOST = "meter_lost"
     FUSE = "fuse"
+    STOPPED_BY_PERSON = "stopped_by_person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,23 @@ class Violation:
     detail: str
     latches: bool = True
     """Whether it must stay clear for the release time before it lets go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldViolation:
+    """A latched violation, for whoever wants to see or release it."""
+
+    violation: Violation
+    since: datetime
+    clear_for: timedelta
+    """How long its rule has been seen clear; nothing while it holds."""
+    release_after: timedelta | None
+    """How long it has to be seen clear to let go by itself; None where only a person releases it, and before the
+    inverter is first opened."""
+    is_releasable: bool
+    """Whether a person may release it now: a person's own stop, or a rule that is seen clear at the last poll."""
+    why_not: str | None = None
+    """Why it may not: ``holds``, or ``unknown`` where nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

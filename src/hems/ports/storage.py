@@ -64,6 +64,10 @@ class FastChargeInbox(Protocol):
         """
         ...
 
+    def write(self, request: FastChargeRequest) -> None:
+        """Leave ``request``, replacing an earlier one. Raises: StorageError: the disk refuses; an earlier one stays."""
+        ...
+
     def clear(self) -> bool:
         """Withdraw the request; return whether there was one."""
         ...

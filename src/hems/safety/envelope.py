@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 from hems.domain.readings import SiteSnapshot, unknown_snapshot
-from hems.domain.safety import Bounds, SafetyEnvelope, Violation
+from hems.domain.safety import Bounds, HeldViolation, SafetyEnvelope, Violation
 from hems.domain.site import SiteSpec
 from hems.safety import fuse_guard, latch
 from hems.safety.fuse_guard import FuseState
@@ -54,6 +54,8 @@ class SafetySupervisor:
         self._fuse = FuseState()
         self._snapshot: SiteSnapshot | None = None
         self._findings = NOTHING_FOUND
+        self._blind = True
+        """Whether the last poll told nothing: then no rule can tell whether it is kept."""
 
     def use_spec(self, spec: SiteSpec) -> None:
         """Judge by ``spec`` from the next poll on, as when the battery was recognised anew after a reconnect."""
@@ -62,6 +64,27 @@ class SafetySupervisor:
     def to_state(self) -> dict[str, object]:
         """Return what must survive a restart, as JSON; equal to the last one unless a violation came or went."""
         return latch.to_state(self._latch)
+
+    def stop_by_person(self, detail: str, now: datetime) -> None:
+        """Hold all operations from the next envelope on, until a person releases them."""
+        self._latch = latch.stopped_by_person(self._latch, detail, now)
+
+    def release_by_person(self) -> tuple[Violation, ...]:
+        """Let go of a person's stop and of every latched violation whose rule was kept at the last poll; return them.
+
+        What a later poll finds broken holds again, before anything is decided.
+        """
+        found = self._findings.violations
+        self._latch, released = latch.released_by_person(self._latch, found, self._untold())
+        return released
+
+    def held(self) -> tuple[HeldViolation, ...]:
+        """Return what is latched, oldest first, and what of it a person may release now."""
+        found = self._findings.violations
+        return latch.held_of(self._latch, found, self._untold(), self._options.release_after)
+
+    def _untold(self) -> frozenset[str] | None:
+        return None if self._blind else self._findings.untold
 
     def evaluate(
         self, snapshot: SiteSnapshot | None, now: datetime, last_success_at: datetime | None
@@ -86,7 +109,7 @@ class SafetySupervisor:
             self._findings = find_violations(RuleInput(snapshot=self._snapshot, spec=self._spec, now=now, lost=lost))
         # Else one missed poll proves nothing: what was found stands, and nothing grows clearer.
         used = self._snapshot or unknown_snapshot(now, "nothing has been read from the inverter yet")
-        blind = snapshot is None or lost is not None
+        self._blind = blind = snapshot is None or lost is not None
         started = snapshot is not None or last_success_at is not None
         return self._envelope(used, now, started=started, blind=blind), used
 

@@ -4,21 +4,24 @@ Clear time is *counted*, from poll to poll, and never more than ``max_step`` at 
 releases nothing early, one that jumps back only loses the one step, and a night in which the service was down counts
 for nothing. While a rule cannot tell (its reading is unknown) the count stands. A restart keeps the violations and
 starts the count again: what happened in between is unknown.
+
+A person's stop is a violation too. No rule finds it and no time ends it: it holds until a person releases it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hems.domain.safety import Bounds, Cause, Violation
+from hems.domain.safety import Bounds, Cause, HeldViolation, Violation
 from hems.domain.time_grid import require_utc
 from hems.safety.rule import STOP_FORCED
 
 _STATE_VERSION = 1
 _UNREADABLE_KEY = "saved_state_unreadable"
+PERSON_KEY = "stopped_by_person"
 _ZERO = timedelta(0)
 
 
@@ -66,7 +69,7 @@ def observe(
     for key, latched in state.held.items():
         if key in found:
             continue
-        if untold is None or key in untold:
+        if untold is None or key in untold or _waits_for_person(latched):
             held[key] = latched
             continue
         clear_for = latched.clear_for + step
@@ -77,6 +80,65 @@ def observe(
         since, first_detail = (before.since, before.first_detail) if before else (now, violation.detail)
         held[key] = Latched(violation=violation, since=since, first_detail=first_detail)
     return LatchState(held=held, seen_at=now)
+
+
+def stopped_by_person(state: LatchState, detail: str, now: datetime) -> LatchState:
+    """Return the latch with a person's stop; one that holds already keeps its time and its words."""
+    if PERSON_KEY in state.held:
+        return state
+    violation = Violation(cause=Cause.STOPPED_BY_PERSON, bounds=STOP_FORCED, detail=detail)
+    stop = Latched(violation=violation, since=now, first_detail=detail)
+    return replace(state, held={**state.held, PERSON_KEY: stop})
+
+
+def released_by_person(
+    state: LatchState, found: Collection[str], untold: frozenset[str] | None
+) -> tuple[LatchState, tuple[Violation, ...]]:
+    """Return the latch without what a person may release, and what that was.
+
+    ``found`` are the rules that are broken at the last look, ``untold`` those that could not tell; None stands for all.
+    """
+    free = {
+        key: latched.violation
+        for key, latched in state.held.items()
+        if latched.violation.latches and _why_not_releasable(key, latched, found, untold) is None
+    }
+    held = {key: latched for key, latched in state.held.items() if key not in free}
+    return replace(state, held=held), tuple(free.values())
+
+
+def held_of(
+    state: LatchState, found: Collection[str], untold: frozenset[str] | None, release_after: timedelta | None
+) -> tuple[HeldViolation, ...]:
+    """Return what is latched, oldest first, and what of it a person may release; arguments as above."""
+    ordered = sorted(state.held.items(), key=lambda entry: entry[1].since)
+    return tuple(
+        HeldViolation(
+            violation=latched.violation,
+            since=latched.since,
+            clear_for=latched.clear_for,
+            release_after=None if _waits_for_person(latched) else release_after,
+            is_releasable=why is None,
+            why_not=why,
+        )
+        for key, latched in ordered
+        if latched.violation.latches
+        for why in (_why_not_releasable(key, latched, found, untold),)
+    )
+
+
+def _waits_for_person(latched: Latched) -> bool:
+    return latched.violation.cause is Cause.STOPPED_BY_PERSON
+
+
+def _why_not_releasable(
+    key: str, latched: Latched, found: Collection[str], untold: frozenset[str] | None
+) -> str | None:
+    if _waits_for_person(latched):
+        return None
+    if key in found:
+        return "holds"
+    return "unknown" if untold is None or key in untold else None
 
 
 def violations(state: LatchState, release_after: timedelta) -> tuple[Violation, ...]:

@@ -16,7 +16,10 @@ from hems.plain_files import read_json_file
 _log = logging.getLogger(__name__)
 
 REQUEST_MAX_BYTES = 10_000
-"""A request has 130 bytes."""
+"""A request has 150 bytes."""
+
+NAME_LENGTH = 100
+"""Characters kept of the name of who asked."""
 
 
 class FileFastChargeInbox:
@@ -55,8 +58,10 @@ class FileFastChargeInbox:
             "target_soc_pct": request.target_soc_pct,
             "deadline": request.deadline.isoformat(),
             "asked_at": request.asked_at.isoformat(),
+            "by": request.by,
         }
         write_json_atomically(self._path, body)
+        self._seen = None  # two requests of one instant may bear the same time and size
 
     def clear(self) -> bool:
         """Withdraw the request; return whether there was one.
@@ -86,6 +91,7 @@ def _parse(path: Path) -> FastChargeRequest:
             target_soc_pct=target,
             deadline=require_utc(datetime.fromisoformat(body["deadline"])),
             asked_at=require_utc(datetime.fromisoformat(body["asked_at"])),
+            by=None if body.get("by") is None else str(body["by"])[:NAME_LENGTH],
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise RejectedData(
