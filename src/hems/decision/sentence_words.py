@@ -177,3 +177,14 @@ POLISH: Mapping[str, str] = {
 }
 
 SENTENCES: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: ENGLISH, Language.POLISH: POLISH}
+
+
+def _of_later(sentence: str) -> str:
+    """Return ``sentence`` as it is told of a later quarter: without its *now*."""
+    return sentence.replace("sold now", "sold at once").replace(" now", "").replace(" teraz", "")
+
+
+PLANNED: Mapping[Language, Mapping[str, str]] = {
+    language: {name: _of_later(sentence) for name, sentence in told.items()} for language, told in SENTENCES.items()
+}
+"""The same sentences, told of a quarter that lies ahead."""

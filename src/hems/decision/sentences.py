@@ -6,10 +6,11 @@ single pair of prices cannot give falls back to one that claims less.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from hems.decision.sentence_words import SENTENCES
+from hems.decision.sentence_words import PLANNED, SENTENCES
 from hems.decision.wording import Language, Wording
 from hems.domain.command import Mode
 from hems.domain.plan import Choice, InputNote, Reasoning
@@ -36,11 +37,14 @@ def sentence_of(
     zone: ZoneInfo,
     now: datetime,
     language: Language = Language.ENGLISH,
+    is_ahead: bool = False,
 ) -> str:
     """Return why ``chosen`` is done now; times are local, money per kWh.
 
-    ``now``: the moment of the decision; a time of another day than its own is told with its day.
+    ``now``: the moment of the decision; a time of another day than its own is told with its day. ``is_ahead``: it is
+    planned for a later quarter, not done now.
     """
+    told = PLANNED if is_ahead else SENTENCES
     words = Wording(language, zone, now)
     name, prices, span = _reason(reasoning, chosen.mode)
     if name == "self_use.sun_paid" and chosen.export_limit_w is not None:
@@ -57,7 +61,7 @@ def sentence_of(
         "reserve": words.percent(reasoning.reserve_pct),
         "span": "" if span is None else words.span(*span),
     }
-    return SENTENCES[language][name].format(**fields) + _export(reasoning, chosen, words)
+    return told[language][name].format(**fields) + _export(reasoning, chosen, words, told[language])
 
 
 def details_of(
@@ -177,12 +181,11 @@ def _self_use(why: Reasoning) -> _Found:
     return None
 
 
-def _export(reasoning: Reasoning, chosen: Choice, words: Wording) -> str:
+def _export(reasoning: Reasoning, chosen: Choice, words: Wording, told: Mapping[str, str]) -> str:
     """Return what is said of a limit on what is fed in; nothing where there is none."""
     limit_w, sell = chosen.export_limit_w, reasoning.export_per_kwh
     if limit_w is None:
         return ""
-    told = SENTENCES[words.language]
     if limit_w == 0.0 and sell < 0.0:
         return told["export.stopped"].format(sell=words.price(-sell), unit=_unit(words, reasoning))
     return told["export.limited"].format(power=words.power(limit_w))

@@ -7,6 +7,7 @@ costs about one, and told in the currency.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, isfinite, log10
 from statistics import median
@@ -20,7 +21,12 @@ USUAL_PRICE = 5.0
 
 def money_unit(outlook: Outlook) -> float:
     """Return how much of the currency is one unit: 1, or the power of ten of which the usual price is one at most."""
-    prices = [abs(price) for price in outlook.import_per_kwh if isfinite(price)]
+    return unit_of_prices(outlook.import_per_kwh)
+
+
+def unit_of_prices(prices_per_kwh: Sequence[float]) -> float:
+    """Return the same of prices."""
+    prices = [abs(price) for price in prices_per_kwh if isfinite(price)]
     usual = median(prices) if prices else 0.0
     return 1.0 if usual <= USUAL_PRICE else float(10 ** ceil(log10(usual)))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import isfinite
 
 from hems.domain.command import Mode
 from hems.domain.outlook import HomeModel, Outlook
-from hems.domain.plan import Choice, InputNote, PlannedSlot, Reasoning, UseOfEnergy
+from hems.domain.plan import Choice, InputNote, Plan, PlannedSlot, Reasoning, UseOfEnergy
 from hems.planning import kernel, kernel_modes
 from hems.planning.problem import Problem
 from hems.planning.restrictions import discharge_left
@@ -83,6 +84,33 @@ def reasoning_of(
         regret=regret,
         inputs=_inputs(outlook),
         currency=outlook.currency,
+    )
+
+
+def reasoning_ahead(plan: Plan, index: int, home: HomeModel) -> Reasoning:
+    """Return why the planned slot ``index`` is lived as it is, as far as the plan itself tells.
+
+    It knows no alternatives and no scenarios there: these belong to the present slot alone.
+    """
+    slots = plan.slots[index:]
+    slot, worth = slots[0], slots[0].stored_value_per_kwh
+    cost_per_stored = None
+    if slot.battery_w < 0.0:
+        cost_per_stored = _cost_of_charging(slot, home.charge_efficiency, home.wear_per_kwh)
+    return replace(
+        plan.reasoning,
+        stored_value_per_kwh=worth,
+        import_per_kwh=slot.import_per_kwh,
+        export_per_kwh=slot.export_per_kwh,
+        charge_below_per_kwh=worth * home.charge_efficiency - home.wear_per_kwh,
+        sell_above_per_kwh=worth / home.discharge_efficiency + home.wear_per_kwh,
+        cost_per_stored_kwh=cost_per_stored,
+        until=_until(slots),
+        use=next_use(slots, home),
+        alternative=None,
+        soc_pct=plan.soc_pct if index == 0 else plan.slots[index - 1].soc_pct,
+        battery_w=slot.battery_w,
+        grid_w=slot.grid_w,
     )
 
 
