@@ -31,6 +31,7 @@ from hems.cli import (
     size,
     status,
     tariffs,
+    web,
     why,
 )
 from hems.cli.exit_codes import ExitCode, exit_code_of
@@ -60,6 +61,7 @@ for part in (
     counterfactual,
     fleet,
     fast_charge,
+    web,
     restore,
     discover,
     doctor,

@@ -33,6 +33,7 @@ from hems.config.fields import (
 )
 from hems.config.forecast import ForecastSettings, PvSettings
 from hems.config.prices import PricesSettings
+from hems.config.web import WebSettings
 
 Family = Literal["auto", "ET", "EH", "BT", "BH", "ES", "EM", "BP", "DT", "MS", "NS", "XS"]
 
@@ -365,6 +366,7 @@ class Configuration(Section):
     site: SiteSettings = Field(default=SiteSettings(), description="Where the house stands.")
     pv: PvSettings = Field(default=PvSettings(), description="The solar panels.")
     forecast: ForecastSettings = Field(default=ForecastSettings(), description="Who says what the sun will give.")
+    web: WebSettings = Field(default=WebSettings(), description="The dashboard and its API.")
     storage: StorageSettings = Field(default=StorageSettings(), description="What is kept on disk.")
     logging: LoggingSettings = Field(default=LoggingSettings(), description="Log files.")
     debug: DebugSettings = Field(default=DebugSettings(), description="Finding faults.")

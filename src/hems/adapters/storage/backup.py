@@ -21,6 +21,8 @@ from hems.adapters.storage.trouble import what_the_disk_said
 from hems.domain.errors import StorageError
 
 BACKUP_MODE = 0o600
+KEYS_FOLDER = "web"
+"""Who may use the dashboard: never restored, so not packed; a key is not to lie in more places than it must."""
 """The configuration may hold passwords: a backup is its owner's alone."""
 
 _OPS_PER_REPORT = 20_000
@@ -94,7 +96,11 @@ def _copy_database(database: Path, copy: Path, report: Progress) -> None:
 
 def _archive(archive: Path, copy: Path, directory: Path, config: Path | None, report: Progress) -> tuple[str, ...]:
     members = [(copy, f"out/{DATABASE_NAME}")]
-    readable = (file for file in sorted(directory.rglob("*.json")) if not file.name.startswith("."))
+    readable = (
+        file
+        for file in sorted(directory.rglob("*.json"))
+        if not file.name.startswith(".") and file.relative_to(directory).parts[0] != KEYS_FOLDER
+    )
     members.extend((file, f"out/{file.relative_to(directory)}") for file in readable)
     if config is not None:
         members.append((config, f"config/{config.name}"))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
+PRIVATE_MODE = 0o600
+"""Of files that open something by themselves: nobody but the service's user reads them."""
 
 
 def make_directory(path: Path) -> None:

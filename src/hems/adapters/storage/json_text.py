@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hems.adapters.storage.codec import to_json
-from hems.adapters.storage.disk import FILE_MODE, make_directory, sync_directory
+from hems.adapters.storage.disk import FILE_MODE, PRIVATE_MODE, make_directory, sync_directory
 from hems.adapters.storage.disk import why_refused as why_refused
 from hems.domain.errors import StorageError
 from hems.domain.time_grid import require_utc
@@ -57,16 +57,17 @@ def _compact(value: object) -> str:
         return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 
 
-def write_json_atomically(path: Path, value: object, *, durable: bool = True) -> None:
+def write_json_atomically(path: Path, value: object, *, durable: bool = True, private: bool = False) -> None:
     """Write ``value`` to ``path`` so that it is there whole or not at all, also after a power cut.
 
-    Without ``durable`` a power cut may lose it; a crash of the process does not.
+    Without ``durable`` a power cut may lose it; a crash of the process does not. ``private``: for its owner alone, who
+    is the directory's where root writes.
     Raises: StorageError: the disk refuses; the old file stays.
     """
-    write_text_atomically(path, readable_json(value), durable=durable)
+    write_text_atomically(path, readable_json(value), durable=durable, private=private)
 
 
-def write_text_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+def write_text_atomically(path: Path, text: str, *, durable: bool = True, private: bool = False) -> None:
     """As ``write_json_atomically``, for text that is laid out already. Raises: StorageError."""
     try:
         make_directory(path.parent)
@@ -75,7 +76,10 @@ def write_text_atomically(path: Path, text: str, *, durable: bool = True) -> Non
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
-                os.fchmod(file.fileno(), FILE_MODE)
+                os.fchmod(file.fileno(), PRIVATE_MODE if private else FILE_MODE)
+                if private and os.geteuid() == 0:
+                    owner = path.parent.stat()
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
                 if durable:
                     os.fsync(file.fileno())
             Path(name).replace(path)
