@@ -98,14 +98,19 @@ def decision_accuracy(quarters: Iterable[EnergySlot]) -> Figure:
     A quarter counts when a forced mode was in force and its gain against self-use from the same SoC, stored energy
     valued, is beyond half a hundredth of the currency either way; it counts as right when the gain is positive.
     """
-    name = "decision accuracy"
     gains = [quarter.decision_gain for quarter in quarters if quarter.decision_gain is not None]
     right = sum(gain > NEUTRAL_MONEY for gain in gains)
     wrong = sum(gain < -NEUTRAL_MONEY for gain in gains)
-    basis = f"{right} quarters saved, {wrong} cost, {len(gains) - right - wrong} made no difference"
+    return accuracy_of(right, wrong, len(gains))
+
+
+def accuracy_of(right: int, wrong: int, quarters: int) -> Figure:
+    """F1 of ``quarters`` with a gain, of which ``right`` saved and ``wrong`` cost."""
+    name = "decision accuracy"
+    basis = f"{right} quarters saved, {wrong} cost, {quarters - right - wrong} made no difference"
     if right + wrong:
         return Figure(name=name, value=right / (right + wrong) * PERCENT, unit="%", basis=basis)
-    reason = "no decision has moved money yet" if gains else "no measured, priced quarter with a forced mode yet"
+    reason = "no decision has moved money yet" if quarters else "no measured, priced quarter with a forced mode yet"
     return Figure(name=name, value=None, unit="%", basis=basis, reason=reason)
 
 
@@ -144,18 +149,43 @@ def charging_efficiency(quarters: Sequence[EnergySlot], capacity_wh: float) -> F
     energy being added to what went in. Stored energy is SoC times capacity, so enough must have been charged for a
     percent of SoC not to matter.
     """
+    return efficiency_of(
+        (
+            BatteryRun(
+                charged_wh=sum(quarter.charge_wh for quarter in run),
+                discharged_wh=sum(quarter.discharge_wh for quarter in run),
+                soc_start_pct=_known(run[0].soc_start_pct),
+                soc_end_pct=_known(run[-1].soc_end_pct),
+            )
+            for run in _runs(quarters, _speaks_for_battery)
+        ),
+        capacity_wh,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryRun:
+    """An unbroken run of well-covered quarters with known SoC at both of its ends."""
+
+    charged_wh: float
+    discharged_wh: float
+    soc_start_pct: float
+    soc_end_pct: float
+
+
+def efficiency_of(battery_runs: Iterable[BatteryRun], capacity_wh: float) -> Figure:
+    """F4 of unbroken runs; see ``charging_efficiency``."""
     name = "charging efficiency"
     if capacity_wh <= 0.0:
         return Figure(name=name, value=None, unit="%", reason="the house has no battery")
     went_in = came_out = charged = 0.0
     runs = 0
-    for run in _runs(quarters, _speaks_for_battery):
+    for run in battery_runs:
         runs += 1
-        change_wh = _stored(run[-1].soc_end_pct, capacity_wh) - _stored(run[0].soc_start_pct, capacity_wh)
-        charged_here = sum(quarter.charge_wh for quarter in run)
-        charged += charged_here
-        went_in += charged_here + max(0.0, -change_wh)
-        came_out += sum(quarter.discharge_wh for quarter in run) + max(0.0, change_wh)
+        change_wh = _stored(run.soc_end_pct, capacity_wh) - _stored(run.soc_start_pct, capacity_wh)
+        charged += run.charged_wh
+        went_in += run.charged_wh + max(0.0, -change_wh)
+        came_out += run.discharged_wh + max(0.0, change_wh)
     basis = f"{kwh_from_wh(charged):.1f} kWh charged, {kwh_from_wh(went_in - came_out):.1f} kWh lost"
     needed = SOC_STEP / SOC_STEP_SHARE * capacity_wh * max(1, runs)
     if charged < needed:
@@ -180,7 +210,7 @@ def savings(quarters: Sequence[EnergySlot], capacity_wh: float, currency: str) -
     total = energy_value = 0.0
     count = 0
     estimated = 0
-    for run in _runs(quarters, lambda quarter: _is_settled(quarter, capacity_wh)):
+    for run in settled_runs(quarters, capacity_wh):
         for quarter in run:
             total += (quarter.baseline_cost or 0.0) - (quarter.cost or 0.0)
             energy_value += kwh_from_wh(quarter.settled_lead_wh) * (quarter.stored_value_per_kwh or 0.0)
@@ -192,6 +222,11 @@ def savings(quarters: Sequence[EnergySlot], capacity_wh: float, currency: str) -
         return Figure(name=name, value=None, unit=currency, reason=reason)
     basis = f"{count} quarters, {estimated} at estimated prices; of it {energy_value:+.2f} is energy in the battery"
     return Figure(name=name, value=total + energy_value, unit=currency, basis=basis)
+
+
+def settled_runs(quarters: Sequence[EnergySlot], capacity_wh: float) -> Iterator[list[EnergySlot]]:
+    """Yield the unbroken runs of quarters that F5 counts."""
+    return _runs(quarters, lambda quarter: _is_settled(quarter, capacity_wh))
 
 
 def _runs(quarters: Sequence[EnergySlot], counts: Callable[[EnergySlot], bool]) -> Iterator[list[EnergySlot]]:
@@ -223,10 +258,14 @@ def _is_settled(quarter: EnergySlot, capacity_wh: float) -> bool:
     )
 
 
-def _stored(soc_pct: float | None, capacity_wh: float) -> float:
+def _known(soc_pct: float | None) -> float:
     if soc_pct is None:
         raise ValueError("a quarter without SoC cannot speak for the battery")
-    return soc_pct / PERCENT * capacity_wh
+    return soc_pct
+
+
+def _stored(soc_pct: float | None, capacity_wh: float) -> float:
+    return _known(soc_pct) / PERCENT * capacity_wh
 
 
 def _lead_value(quarter: EnergySlot, capacity_wh: float, *, at_end: bool) -> float:
