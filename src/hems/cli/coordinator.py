@@ -66,6 +66,7 @@ def _run(config: Path | None, *, live: bool | None) -> int:
     from hems.adapters.logging_setup import LoggingOptions, configure_logging
     from hems.composition.service import run_service
     from hems.composition.tools import load
+    from hems.web.service import dashboard_beside
 
     loaded = load(config)
     show_live = sys.stdout.isatty() if live is None else live
@@ -83,9 +84,9 @@ def _run(config: Path | None, *, live: bool | None) -> int:
             from hems.cli.live import LiveScreen
 
             with LiveScreen(loaded.zone) as screen:
-                record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show)))
+                record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show, beside=dashboard_beside)))
         else:
-            record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop)))
+            record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, beside=dashboard_beside)))
     finally:
         close_logs()
     print(farewell(record))

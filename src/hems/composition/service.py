@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from hems.adapters.clock import SystemClock
@@ -72,8 +72,12 @@ async def run_service(
     stop: asyncio.Event,
     on_status: Callable[[dict[str, Any]], None] | None = None,
     manager: ServiceManager | None = None,
+    beside: Callable[[Household], AbstractAsyncContextManager[object]] | None = None,
 ) -> dict[str, Any]:
-    """Run the coordinator until ``stop`` is set; return its last status, also where the disk did not take it."""
+    """Run the coordinator until ``stop`` is set; return its last status, also where the disk did not take it.
+
+    ``beside``: what is opened beside the household and closed after it has stopped, such as a dashboard.
+    """
     report = ServiceReport(
         ServiceManager() if manager is None else manager,
         SystemClock(),
@@ -81,18 +85,21 @@ async def run_service(
     )
     report.starting()
     show = None if on_status is None else lambda household: on_status(household.status())
-    async with open_household(loaded, show, report.cycle_finished) as household:
+    async with AsyncExitStack() as stack:
+        household = await stack.enter_async_context(open_household(loaded, show, report.cycle_finished))
         forget_refusal(loaded.data)
-        beside = [
+        if beside is not None:
+            await stack.enter_async_context(beside(household))
+        watching = [
             asyncio.create_task(report.tell_when_asked_to_stop(stop, household), name="tell of the stop"),
             asyncio.create_task(report.trace_where_it_hangs(), name="trace of a standstill"),
         ]
         try:
             await household.coordinator.run(stop)
         finally:
-            for task in beside:
+            for task in watching:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*watching, return_exceptions=True)
         return household.status()
 
 

@@ -1,0 +1,1 @@
+"""From the house's frames and records to the API's models; pure."""

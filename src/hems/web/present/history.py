@@ -1,0 +1,70 @@
+"""The measured past, from the store's columns to the API's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from hems.domain.history import HistoryColumns as Columns
+from hems.domain.history import HistoryTotals as Totals
+from hems.web.models.history import HistoryColumns, HistoryTotals, HistoryView
+
+
+def history_view(found: Columns, first_at: datetime | None) -> HistoryView:
+    """Return what was measured, rounded to what a screen shows."""
+    totals = found.totals
+    return HistoryView(
+        start=totals.start,
+        end=totals.end,
+        resolution=found.resolution.value,
+        currency=found.currency,
+        first_at=first_at,
+        columns=_columns(found),
+        totals=_totals(totals),
+    )
+
+
+def _columns(found: Columns) -> HistoryColumns:
+    return HistoryColumns(
+        start=[int(start.timestamp()) for start in found.start],
+        coverage=_rounded(found.coverage, 3),
+        pv_w=_rounded(found.pv_w, 0),
+        load_w=_rounded(found.load_w, 0),
+        grid_w=_rounded(found.grid_w, 0),
+        battery_w=_rounded(found.battery_w, 0),
+        soc_pct=_rounded(found.soc_pct, 1),
+        pv_wh=_rounded(found.pv_wh, 1),
+        load_wh=_rounded(found.load_wh, 1),
+        import_wh=_rounded(found.import_wh, 1),
+        export_wh=_rounded(found.export_wh, 1),
+        charge_wh=_rounded(found.charge_wh, 1),
+        discharge_wh=_rounded(found.discharge_wh, 1),
+        import_per_kwh=_rounded(found.import_price_per_kwh, 5),
+        export_per_kwh=_rounded(found.export_price_per_kwh, 5),
+        market_per_mwh=_rounded(found.price_per_mwh, 2),
+        price_estimated=list(found.price_estimated),
+        cost=_rounded(found.cost, 4),
+        self_use_cost=_rounded(found.baseline_cost, 4),
+        mode=list(found.mode),
+    )
+
+
+def _totals(totals: Totals) -> HistoryTotals:
+    return HistoryTotals(
+        pv_wh=totals.pv_wh,
+        load_wh=totals.load_wh,
+        import_wh=totals.import_wh,
+        export_wh=totals.export_wh,
+        charge_wh=totals.charge_wh,
+        discharge_wh=totals.discharge_wh,
+        cost=totals.cost,
+        self_use_cost=totals.baseline_cost,
+        saved=totals.saved,
+        self_sufficiency_pct=totals.self_sufficiency_pct,
+        self_consumption_pct=totals.self_consumption_pct,
+        coverage=totals.coverage,
+    )
+
+
+def _rounded(values: Iterable[float | None], digits: int) -> list[float | None]:
+    return [None if value is None else round(value, digits) for value in values]
