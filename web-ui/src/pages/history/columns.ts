@@ -1,0 +1,62 @@
+/** Columns of the past as a chart wants them: pure. */
+import type { HistoryColumns, HistoryView } from "../../api/past";
+import type { Mode } from "../../api/types";
+import type { Shared } from "../../charts/track";
+import { localTime, midnight, momentOf } from "../../time";
+
+const LENGTH_S = { reading: 60, quarter_hour: 900, hour: 3600 } as const;
+/** A bucket of which less was measured is marked: its sums are of a part. */
+export const WELL_MEASURED = 0.9;
+
+const MODES: readonly Mode[] = ["self_use", "charge", "discharge", "hold", "no_charge", "standby"];
+const isMode = (name: string | null | undefined): name is Mode => MODES.some((mode) => mode === name);
+
+/** Return where each bucket begins and the last one ends, and which spans were measured poorly; epoch seconds. */
+export function sharedTime(view: HistoryView, zone: string, now: number): Shared {
+  const { start } = view.columns;
+  const x = start.length === 0 ? [] : [...start, endOfLast(view, zone)];
+  const hatched: (readonly [number, number])[] = [];
+  start.forEach((from, i) => {
+    const to = x[i + 1]!;
+    if (!isPoor(view.columns, i) || to * 1000 > now) return; // a bucket that still runs is not over, and no gap
+    const before = hatched[hatched.length - 1];
+    if (before !== undefined && before[1] === from) hatched[hatched.length - 1] = [before[0], to];
+    else hatched.push([from, to]);
+  });
+  return { x, zone, hatched };
+}
+
+function isPoor(columns: HistoryColumns, i: number): boolean {
+  const coverage = columns.coverage[i];
+  if (coverage !== null && coverage !== undefined) return coverage < WELL_MEASURED;
+  return [columns.pv_w, columns.load_w, columns.grid_w, columns.battery_w].every((column) => column[i] == null);
+}
+
+function endOfLast({ resolution, columns, end }: HistoryView, zone: string): number {
+  const last = columns.start[columns.start.length - 1] ?? 0;
+  if (resolution === "day") return midnight(last * 1000, zone, 1) / 1000;
+  if (resolution === "month") {
+    const { year, month } = localTime(last * 1000, zone);
+    return momentOf({ year, month: month + 1, day: 1, hour: 0, minute: 0 }, zone) / 1000;
+  }
+  const length = LENGTH_S[resolution];
+  return resolution === "reading" ? Math.max(last + 1, Math.min(last + length, Date.parse(end) / 1000)) : last + length;
+}
+
+/** Return runs of one mode, from slot to before slot; where nobody knows the mode there is none. */
+export function modeRuns(modes: readonly (string | null)[]): { mode: Mode; from: number; to: number }[] {
+  const runs: { mode: Mode; from: number; to: number }[] = [];
+  modes.forEach((mode, i) => {
+    const last = runs[runs.length - 1];
+    if (!isMode(mode)) return;
+    if (last?.mode === mode && last.to === i) last.to = i + 1;
+    else runs.push({ mode, from: i, to: i + 1 });
+  });
+  return runs;
+}
+
+/** Return whether anything at all was measured. */
+export function isEmpty({ columns }: HistoryView): boolean {
+  const shown = [columns.pv_w, columns.load_w, columns.grid_w, columns.battery_w, columns.soc_pct, columns.pv_wh, columns.load_wh];
+  return shown.every((column) => column.every((value) => value === null));
+}

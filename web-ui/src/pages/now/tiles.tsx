@@ -1,0 +1,57 @@
+/** Two figures beside the decision: what energy costs now, and what today saved. */
+import { Card } from "../../components/card";
+import type { LiveState } from "../../api/types";
+import { money, number, price, symbol } from "../../format";
+import { named, t } from "../../i18n/shared";
+import { w } from "./words";
+
+export function PriceTile({ state }: { state: LiveState }) {
+  const { currency, import_per_kwh, export_per_kwh, market_per_mwh, origin } = state.price;
+  const estimated = origin !== null && origin !== "published";
+  return (
+    <Card
+      title={w("price.title")}
+      class="tile"
+      testid="price-now"
+      aside={estimated && <span class="tag" title={named("origin", origin)}>{t("estimated")}</span>}
+    >
+      <dl class="pair">
+        <div class="import">
+          <dt>{t("buy")}</dt>
+          <dd>
+            <strong>{number(import_per_kwh, 2)}</strong> {symbol(currency)}/kWh
+          </dd>
+        </div>
+        <div class="export">
+          <dt>{t("sell")}</dt>
+          <dd>
+            <strong>{number(export_per_kwh, 2)}</strong> {symbol(currency)}/kWh
+          </dd>
+        </div>
+      </dl>
+      <p class="quiet">
+        {w("price.market", { price: price(market_per_mwh === null ? null : market_per_mwh / 1000, currency) })}
+        {origin !== null && `, ${named("origin", origin)}`}
+      </p>
+    </Card>
+  );
+}
+
+export function TodayTile({ state }: { state: LiveState }) {
+  const { saved, saved_basis, cost } = state.today;
+  const currency = state.price.currency;
+  return (
+    <Card title={w("today.title")} class="tile" testid="saved-today">
+      <p class={`figure ${saved === null ? "" : saved < 0 ? "loss" : "gain"}`}>
+        <strong>{money(saved, currency, true)}</strong>
+      </p>
+      {saved !== null && <p class="quiet">{w("today.against")}</p>}
+      {cost !== null && (
+        <p>{cost < 0 ? w("today.income", { money: money(-cost, currency) }) : w("today.bill", { money: money(cost, currency) })}</p>
+      )}
+      <p class="quiet" lang={state.language}>
+        {saved_basis}
+      </p>
+    </Card>
+  );
+}
