@@ -69,5 +69,6 @@ SECTIONS: Mapping[str, Section] = {
     "memory": Section(title="Memory of a plan", module="benchmarks.memory"),
     "fleet": Section(title="A fleet", module="benchmarks.fleet"),
     "forecasts": Section(title="Forecasts of home A", module="benchmarks.forecasts", data=(HOME_A,)),
+    "web": Section(title="The dashboard and its API", module="benchmarks.web"),
     "service": Section(title="The service", module="benchmarks.run"),
 }

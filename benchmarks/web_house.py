@@ -2,7 +2,8 @@
 
     python -m benchmarks.web_house CONFIG
 
-One JSON line for each cycle on stdout: begin and end on the machine's monotonic clock, and the wall clock at its end [s].
+One JSON line for each cycle on stdout: its begin and end on the machine's monotonic clock, and the wall clock at its
+end [s].
 """
 
 from __future__ import annotations

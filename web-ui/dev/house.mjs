@@ -2,7 +2,9 @@
 
 const QUARTER = 900;
 const iso = (s) => new Date(s * 1000).toISOString().replace(/\.\d+Z$/, "Z");
-const now = () => Math.floor(Date.now() / 1000);
+/** HEMS_MOCK_AT lets the house live at another time, such as the night of a change of the clocks. */
+const AHEAD_MS = process.env.HEMS_MOCK_AT === undefined ? 0 : Date.parse(process.env.HEMS_MOCK_AT) - Date.now();
+const now = () => Math.floor((Date.now() + AHEAD_MS) / 1000);
 const localHour = (s) => {
   const [h, m] = new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Warsaw", hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     .format(s * 1000)

@@ -2,7 +2,7 @@
  * Serves the built page with a made-up house: `npm run dev`, then open the address it prints.
  *
  * HEMS_MOCK_LOGIN=1 asks for a log-in (the password is "house"), HEMS_MOCK_READONLY=1 lets nobody order,
- * HEMS_MOCK_LANGUAGE=pl speaks Polish. Loopback only.
+ * HEMS_MOCK_LANGUAGE=pl speaks Polish, HEMS_MOCK_AT=2026-10-24T20:10Z is another time. Loopback only.
  */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";

@@ -3,7 +3,7 @@ import { locale } from "./i18n";
 import { t } from "./i18n/shared";
 import { zone } from "./state/live";
 import { serverNow } from "./state/clock";
-import { daysFrom } from "./time";
+import { daysFrom, isShownTwice } from "./time";
 
 export const NONE = "–";
 /** Between a number and its unit: never a line break. */
@@ -85,10 +85,12 @@ export function local(at: When, options: Intl.DateTimeFormatOptions): string {
   return format.format(toMs(at));
 }
 
-/** Return the local time of day: 07:05. */
+/** Return the local time of day: 07:05; with the zone's name where the clocks show it twice: 02:15 CET. */
 export function clock(at: When | null | undefined, seconds = false): string {
   if (at === null || at === undefined) return NONE;
-  return local(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds ? { second: "2-digit" } : {}) });
+  const twice: Intl.DateTimeFormatOptions = isShownTwice(toMs(at), zone.value) ? { timeZoneName: "short" } : {};
+  const fine: Intl.DateTimeFormatOptions = seconds ? { second: "2-digit" } : {};
+  return local(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...fine, ...twice });
 }
 
 /** Return the local day: 23 Nov. */

@@ -40,6 +40,12 @@ function offset(at: number, zone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute) - Math.floor(at / 60_000) * 60_000;
 }
 
+/** Return whether the clocks of `zone` show the time of `at` twice, as in the night when they are put back. */
+export function isShownTwice(at: number, zone: string): boolean {
+  const here = offset(at, zone);
+  return [1_800_000, 3_600_000].some((by) => offset(at - by, zone) === here + by || offset(at + by, zone) === here - by);
+}
+
 /**
  * Return the moment at which the clocks of `zone` show a time; days past the end of a month count on.
  *

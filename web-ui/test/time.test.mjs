@@ -23,6 +23,14 @@ test("a time that the clocks skip is an hour later; of one shown twice, the firs
   assert.equal(told(time.momentOf(autumn, ZONE)), "2026-10-25T00:30Z");
 });
 
+test("only the hour before and after the clocks are put back is shown twice", () => {
+  const quarters = Array.from({ length: 24 }, (_, i) => at("2026-10-24T22:00Z") + i * 900_000);
+  const twice = quarters.filter((ms) => time.isShownTwice(ms, ZONE)).map(told);
+  assert.equal(twice.length, 8);
+  assert.deepEqual([twice[0], twice[7]], ["2026-10-25T00:00Z", "2026-10-25T01:45Z"]);
+  assert.equal(time.isShownTwice(at("2026-03-29T01:00Z"), ZONE), false);
+});
+
 test("midnights bound days of 23, 24 and 25 hours", () => {
   const hours = (day) => {
     const noon = at(`${day}T11:00Z`);

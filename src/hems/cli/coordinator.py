@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, TypeVar
@@ -69,6 +70,7 @@ def _run(config: Path | None, *, live: bool | None) -> int:
     from hems.web.service import dashboard_beside
 
     loaded = load(config)
+    run = partial(run_service, loaded, beside=dashboard_beside)
     show_live = sys.stdout.isatty() if live is None else live
     close_logs = configure_logging(
         LoggingOptions(
@@ -84,9 +86,9 @@ def _run(config: Path | None, *, live: bool | None) -> int:
             from hems.cli.live import LiveScreen
 
             with LiveScreen(loaded.zone) as screen:
-                record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, screen.show, beside=dashboard_beside)))
+                record = asyncio.run(_until_signalled(partial(run, on_status=screen.show)))
         else:
-            record = asyncio.run(_until_signalled(lambda stop: run_service(loaded, stop, beside=dashboard_beside)))
+            record = asyncio.run(_until_signalled(run))
     finally:
         close_logs()
     print(farewell(record))

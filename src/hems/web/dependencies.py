@@ -1,4 +1,7 @@
-"""What routes are given: the house, the live board, and whoever asks."""
+"""What routes are given: the house, the live board, and whoever asks.
+
+All are coroutines: FastAPI would run a plain function in a thread of its own, for each request.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,28 @@ from hems.web.live import LiveBoard
 T = TypeVar("T")
 
 
-def _house(request: Request) -> House:
+async def _house(request: Request) -> House:
     house: House = request.app.state.house
     return house
 
 
-def _board(request: Request) -> LiveBoard:
+async def _board(request: Request) -> LiveBoard:
     board: LiveBoard = request.app.state.board
     return board
 
 
-def _frame(request: Request) -> Frame:
+async def _door(request: Request) -> Door:
+    return door_of(request)
+
+
+async def _frame(request: Request) -> Frame:
     house: House = request.app.state.house
     return house.frame
 
 
 HouseOf = Annotated[House, Depends(_house)]
 BoardOf = Annotated[LiveBoard, Depends(_board)]
-DoorOf = Annotated[Door, Depends(door_of)]
+DoorOf = Annotated[Door, Depends(_door)]
 FrameOf = Annotated[Frame, Depends(_frame)]
 
 QUESTIONS_AT_ONCE = 2

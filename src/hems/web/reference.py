@@ -17,14 +17,14 @@ INTRODUCTION = """\
 <!-- made from the code: python -m hems.web.reference > docs/api.md -->
 
 {description}
-It is served by the service itself at `web.host`:`web.port` ([configuration](configuration.md)); the OpenAPI document is at
-`api/v1/openapi.json` and can be read without a log-in. From this machine, without a password set:
+It is served by the service itself at `web.host`:`web.port` ([configuration](configuration.md)); the OpenAPI document
+is at `api/v1/openapi.json` and can be read without a log-in. From this machine, without a password set:
 
 ```
 curl http://127.0.0.1:8080/api/v1/state
 curl -N http://127.0.0.1:8080/api/v1/stream
-curl -H 'Content-Type: application/json' -d '{{"order": "fast_charge", "target_soc_pct": 90, "by": "2026-11-24T07:00:00+01:00"}}' \\
-     http://127.0.0.1:8080/api/v1/orders
+curl -H 'Content-Type: application/json' http://127.0.0.1:8080/api/v1/orders \\
+     -d '{{"order": "fast_charge", "target_soc_pct": 90, "by": "2026-11-24T07:00:00+01:00"}}'
 ```
 
 A program on another machine takes a token (`hems web token create NAME --scope read|control`,

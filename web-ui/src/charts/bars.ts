@@ -33,8 +33,9 @@ export function drawBars(plot: uPlot, spec: TrackSpec, shared: Shared): void {
       const [top, bottom] = [y(foot + Math.max(0, value)), y(foot + Math.min(0, value))];
       if (value > 0) up += value;
       else down += value;
+      const seam = free > 0 && foot !== 0 ? devicePixelRatio : 0; // told apart by more than colour
       ctx.fillStyle = fill;
-      ctx.fillRect(left, top, width, Math.max(1, bottom - top));
+      ctx.fillRect(left, top + (value < 0 ? seam : 0), width, Math.max(1, bottom - top - seam));
     }
   }
   ctx.fillStyle = colour("ink-3");

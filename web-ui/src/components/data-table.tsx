@@ -25,7 +25,7 @@ export interface DataTableProps<T> {
 // Cards are made by style alone, which takes a table's meaning from it: the roles give it back.
 export function DataTable<T>({ caption, columns, rows, rowKey, rowClass, testid, rowTestid }: DataTableProps<T>) {
   return (
-    <div class="scroll table-box" tabIndex={0} role="region" aria-label={caption}>
+    <div class="scroll table-box" tabIndex={0} role="group" aria-label={caption}>
       <table class="data" role="table" data-testid={testid}>
         <caption class="unseen">{caption}</caption>
         <thead role="rowgroup">

@@ -5,6 +5,9 @@ import { ApiError, get } from "../api/client";
 import { loadNumber } from "./live";
 import { sessionEnded } from "./session";
 
+/** What is told on the stream is on the disk, where lists are read from, some seconds later. */
+const KEPT_MS = 3_000;
+
 type Query = Record<string, string | number | null | undefined>;
 
 export interface Listed<T> {
@@ -65,14 +68,17 @@ export function usePages<P, T>(
 
   useEffect(() => {
     let isFirst = true;
+    let later: number | undefined;
     const end = effect(() => {
       for (const counter of [loadNumber, ...also]) void counter.value;
+      window.clearTimeout(later);
       if (isFirst) fresh();
-      else newer();
+      else later = window.setTimeout(newer, KEPT_MS);
       isFirst = false;
     });
     return () => {
       end();
+      window.clearTimeout(later);
       under.current?.abort();
     };
   }, [path, key]);

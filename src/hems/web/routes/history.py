@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from hems.adapters.storage.decision_pages import read_all_decisions, read_decision, read_decisions, read_events
-from hems.adapters.storage.history_csv import decision_csv_lines, history_csv_lines
+from hems.adapters.storage.history_csv import decision_csv_lines, read_history_csv
 from hems.adapters.storage.history_reader import first_kept, read_history
 from hems.domain.command import Mode
 from hems.domain.history import DecisionFilter, EventFilter, HistoryQuestion
@@ -31,9 +31,6 @@ router = APIRouter(tags=["history"])
 T = TypeVar("T")
 PAGE_MAX = 500
 
-ROWS_MAX = 10_000
-"""No screen shows more, and a year of quarters as JSON would take the service's memory for a while."""
-
 CSV_ANSWERS: dict[int | str, dict[str, Any]] = answers(401, 403, 422, 503) | {
     200: {"description": "A table.", "content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -48,7 +45,7 @@ Before = Annotated[str | None, Query(max_length=64, description="What the page b
 Words = Annotated[str, Query(max_length=200, description="Words that must stand in the text, in any case.")]
 
 
-def _span(start: Start, end: End) -> tuple[datetime, datetime]:
+async def _span(start: Start, end: End) -> tuple[datetime, datetime]:
     try:
         return start.astimezone(UTC), end.astimezone(UTC)
     except OverflowError as error:
@@ -58,7 +55,7 @@ def _span(start: Start, end: End) -> tuple[datetime, datetime]:
 Span = Annotated[tuple[datetime, datetime], Depends(_span)]
 
 
-def _decision_filter(
+async def _decision_filter(
     mode: Annotated[list[Mode] | None, Query(description="Only these modes.")] = None,
     source: Annotated[list[str] | None, Query(description="Only what these asked for.", max_length=20)] = None,
     trigger: Annotated[list[Trigger] | None, Query(description="Only what was due for these.")] = None,
@@ -83,9 +80,6 @@ async def history(house: HouseOf, _caller: Reader, span: Span, resolution: How =
     question = _question(house, span, resolution)
     database = house.loaded.database
     found = await _asked(lambda: read_history(database, question))
-    if len(found) > ROWS_MAX:
-        detail = f"{len(found)} rows are more than {ROWS_MAX}: ask for a coarser resolution, or for history.csv"
-        raise Problem(422, "too-many-rows", detail)
     return await _asked(lambda: history_view(found, first_kept(database)))
 
 
@@ -93,8 +87,7 @@ async def history(house: HouseOf, _caller: Reader, span: Span, resolution: How =
 async def history_csv(house: HouseOf, _caller: Reader, span: Span, resolution: How = None) -> StreamingResponse:
     """The same as a file for a spreadsheet: units in the head, local time and UTC."""
     question = _question(house, span, resolution)
-    found = await _asked(lambda: read_history(house.loaded.database, question))
-    return _csv(history_csv_lines(found), f"history_{found.resolution.value}")
+    return _csv(await _asked(lambda: read_history_csv(house.loaded.database, question)), "history")
 
 
 @router.get("/decisions", responses=answers(401, 403, 422, 503))
@@ -120,7 +113,7 @@ async def decision(
     house: HouseOf, _caller: Reader, at: Annotated[AwareDatetime, Path(description="Its `at`, exactly.")]
 ) -> DecisionDetail:
     """One decision, whole: its money, its score, and what others would have liked."""
-    moment, _ = _span(at, at)
+    moment, _ = await _span(at, at)
     record = await _asked(lambda: read_decision(house.loaded.database, moment))
     if record is None:
         raise Problem(404, "no-such-decision", f"no decision was made at {at.isoformat()}, or it is not kept any more")
@@ -146,6 +139,8 @@ async def events(
 
 def _question(house: House, span: tuple[datetime, datetime], resolution: Resolution | None) -> HistoryQuestion:
     settings = house.loaded.settings
+    # A reading is kept at most once a poll, however short the configured interval.
+    kept_every_s = max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
     try:
         return HistoryQuestion(
             start=span[0],
@@ -154,6 +149,7 @@ def _question(house: House, span: tuple[datetime, datetime], resolution: Resolut
             currency=settings.prices.currency,
             capacity_wh=wh_from_kwh(settings.battery_management.capacity_kwh),
             resolution=None if resolution is None else StoredResolution(resolution),
+            reading_every=timedelta(seconds=kept_every_s),
         )
     except ValueError as error:
         raise Problem(422, "span-not-possible", str(error)) from error

@@ -8,12 +8,12 @@ import { ModeStrip } from "../../charts/mode-strip";
 import { LEFT_REM, RIGHT_REM, rem, type Shared } from "../../charts/track";
 import { Card } from "../../components/card";
 import { Notice } from "../../components/notice";
-import { moment, percent } from "../../format";
+import { local, percent } from "../../format";
 import { language } from "../../i18n";
 import { serverNow } from "../../state/clock";
 import { zone } from "../../state/live";
 import { isNarrow } from "../../state/screen";
-import { WELL_MEASURED, isEmpty, modeRuns, sharedTime } from "./columns";
+import { WELL_MEASURED, lastMeasured, modeRuns, sharedTime } from "./columns";
 import { bucketName, bucketTold, bucketValues } from "./told";
 import { energyTracks, powerTracks } from "./tracks";
 import { w } from "./words";
@@ -31,12 +31,13 @@ export function HistoryChart({ view, isLoading, aside }: { view: HistoryView; is
   const runs = useMemo(() => modeRuns(view.columns.mode), [view]);
   useEffect(() => {
     cursor.value = null;
-  }, [view.start, view.end, view.resolution]);
-  if (isEmpty(view)) {
+  }, [view.resolution, view.columns.start.length]); // a span that moves on by a minute leaves it where it is
+  const newest = useMemo(() => lastMeasured(view), [view]);
+  if (newest === null) {
     return (
       <Card title={w("chart.title")} testid="history-chart" aside={aside}>
         <Notice>
-          {w("chart.empty")} {view.first_at !== null && w("chart.kept-since", { time: moment(view.first_at) })}
+          {w("chart.empty")} {view.first_at !== null && w("chart.kept-since", { time: local(view.first_at, { day: "numeric", month: "short", year: "numeric" }) })}
         </Notice>
       </Card>
     );
@@ -54,16 +55,17 @@ export function HistoryChart({ view, isLoading, aside }: { view: HistoryView; is
             head={runs.length > 0 ? <ModeStrip x={shared.x} runs={runs} /> : undefined}
           />
         </Zoomable>
-        <Foot view={view} isHatched={shared.hatched.length > 0} />
+        <Foot view={view} isSum={isSum} isHatched={shared.hatched.length > 0} />
       </Card>
-      <Tip view={view} slot={cursor.value} />
+      <Tip view={view} slot={cursor.value} newest={newest} />
     </div>
   );
 }
 
-function Foot({ view, isHatched }: { view: HistoryView; isHatched: boolean }) {
+function Foot({ view, isSum, isHatched }: { view: HistoryView; isSum: boolean; isHatched: boolean }) {
   return (
     <p class="quiet plan-hint chart-foot">
+      {isSum && <span>{w("chart.balance")}</span>}
       <span>{w("chart.resolution", { what: w(`resolution.${view.resolution}`) })}</span>
       {isHatched && <span class="hatch-key">{w("chart.hatched", { share: percent(100 * WELL_MEASURED) })}</span>}
       <span>{w("chart.hint")}</span>
@@ -71,10 +73,9 @@ function Foot({ view, isHatched }: { view: HistoryView; isHatched: boolean }) {
   );
 }
 
-function Tip({ view, slot }: { view: HistoryView; slot: number | null }) {
+function Tip({ view, slot, newest }: { view: HistoryView; slot: number | null; newest: number }) {
   if (isNarrow.value && slot === null) return null;
-  const last = view.columns.start.length - 1;
-  const i = Math.min(slot ?? last, last);
+  const i = Math.min(slot ?? newest, view.columns.start.length - 1);
   return (
     <Card title={bucketName(view, i)} class={isNarrow.value ? "tip-float" : "tip"} testid="history-tip">
       <dl class="rows">

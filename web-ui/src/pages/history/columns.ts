@@ -55,8 +55,9 @@ export function modeRuns(modes: readonly (string | null)[]): { mode: Mode; from:
   return runs;
 }
 
-/** Return whether anything at all was measured. */
-export function isEmpty({ columns }: HistoryView): boolean {
+/** Return the newest bucket of which anything was measured; null where there is none. */
+export function lastMeasured({ columns }: HistoryView): number | null {
   const shown = [columns.pv_w, columns.load_w, columns.grid_w, columns.battery_w, columns.soc_pct, columns.pv_wh, columns.load_wh];
-  return shown.every((column) => column.every((value) => value === null));
+  for (let i = columns.start.length - 1; i >= 0; i -= 1) if (shown.some((column) => column[i] != null)) return i;
+  return null;
 }

@@ -83,12 +83,20 @@ function moneyOf(reasoning: Reasoning): Fact[] {
   }
   if (alternative !== null) {
     const mode = named("mode", alternative.mode);
-    const value = alternative.costs_more === null ? mode : w("money.alternative-costs", { mode, cost: money(alternative.costs_more, currency) });
-    facts.push({ name: w("money.alternative"), value });
+    facts.push({ name: w("money.alternative"), value: alternativeWords(mode, alternative.costs_more) });
   }
   if (reasoning.self_use_costs_more !== null) facts.push({ name: w("money.self-use"), value: more(reasoning.self_use_costs_more) });
   facts.push({ name: w("money.agreement"), value: percent(100 * reasoning.agreement) });
   return facts;
+}
+
+/** Less than this is no difference in money. */
+const HALF_A_CENT = 0.005;
+
+function alternativeWords(mode: string, costsMore: number | null): string {
+  if (costsMore === null) return mode;
+  if (Math.abs(costsMore) < HALF_A_CENT) return w("money.alternative-same", { mode });
+  return w("money.alternative-costs", { mode, cost: money(costsMore, currencyNow()) });
 }
 
 function Factors({ factors, total }: { factors: readonly FactorView[]; total: number | null }) {

@@ -2,10 +2,11 @@
 import { useState } from "preact/hooks";
 import { Choice } from "../../components/choice";
 import { Icon } from "../../components/icon";
-import { local } from "../../format";
+import { clock, local } from "../../format";
 import { keepQuery, query } from "../../router";
 import { serverNow } from "../../state/clock";
 import { zone } from "../../state/live";
+import { daysFrom } from "../../time";
 import { RANGES, SHOWS, fits, ownQuery, parseLocal, stepped, writeLocal, type RangeName, type Span } from "./range";
 import { w } from "./words";
 import { forgetZooms, zoomOut, zooms } from "./zoom";
@@ -72,7 +73,8 @@ function spanName({ start, end }: Span): string {
   const options: Intl.DateTimeFormatOptions = isLong
     ? { day: "numeric", month: "short", year: "numeric" }
     : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  return `${local(start, options)} – ${local(isLong ? end - 1 : end, options)}`;
+  const isOneDay = !isLong && daysFrom(start, end, zone.value) === 0;
+  return `${local(start, options)} – ${isOneDay ? clock(end) : local(isLong ? end - 1 : end, options)}`;
 }
 
 function OwnSpan({ span }: { span: Span | null }) {

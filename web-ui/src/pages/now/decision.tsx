@@ -119,6 +119,7 @@ function Next({ state }: { state: LiveState }) {
           </span>
         </p>
       )}
+      {state.next_decision_at !== null && <p class="quiet">{w("next.decision", { left: until(state.next_decision_at) })}</p>}
     </div>
   );
 }

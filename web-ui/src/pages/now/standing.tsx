@@ -2,7 +2,7 @@
 import { Icon, type IconName } from "../../components/icon";
 import type { LiveState, StandingKind, StandingOrder } from "../../api/types";
 import { ago, moment, percent } from "../../format";
-import { named } from "../../i18n/shared";
+import { named, t } from "../../i18n/shared";
 import { order, pending } from "../../state/orders";
 import { mayControl } from "../../state/session";
 import { w } from "./words";
@@ -21,7 +21,7 @@ export function Standing({ state }: { state: LiveState }) {
     <div data-testid="standing-orders">
       <h3>{w("standing.title")}</h3>
       {standing.length === 0 ? (
-        <p class="quiet">{w("standing.none")}</p>
+        <p class="quiet">{state.orders.emergency_stop ? t("stop.text") : w("standing.none")}</p>
       ) : (
         <ul class="standing">
           {standing.map((one) => (

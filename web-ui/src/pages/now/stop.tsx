@@ -1,5 +1,5 @@
 /** The emergency stop: it takes a second press, so that no sleeve stops the house. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../../components/icon";
 import { order, pending } from "../../state/orders";
 import { w } from "./words";
@@ -9,16 +9,17 @@ const FORGET_MS = 20_000;
 
 export function Stop() {
   const [armed, setArmed] = useState(false);
-  const reason = useRef<HTMLInputElement>(null);
+  const [reason, setReason] = useState("");
   useEffect(() => {
     if (!armed) return undefined;
     const timer = window.setTimeout(() => setArmed(false), FORGET_MS);
     return () => window.clearTimeout(timer);
-  }, [armed]);
+  }, [armed, reason]);
   const press = async () => {
     if (!armed) return setArmed(true);
-    await order({ order: "emergency_stop", reason: reason.current?.value.trim() ?? "" });
+    await order({ order: "emergency_stop", reason: reason.trim() });
     setArmed(false);
+    setReason("");
   };
   return (
     <div class={`stop-place ${armed ? "armed" : ""}`}>
@@ -37,7 +38,13 @@ export function Stop() {
           <p>{w("stop.about")}</p>
           <label>
             {w("stop.reason")}
-            <input ref={reason} type="text" maxLength={200} data-testid="order-stop-reason" />
+            <input
+              type="text"
+              maxLength={200}
+              value={reason}
+              data-testid="order-stop-reason"
+              onInput={(event) => setReason(event.currentTarget.value)}
+            />
           </label>
           <button type="button" class="button" onClick={() => setArmed(false)}>
             {w("cancel")}

@@ -37,12 +37,18 @@ export function PriceTile({ state }: { state: LiveState }) {
   );
 }
 
+/** A sum that is shown as 0.00 is neither. */
+function gain(saved: number | null): string {
+  if (saved === null || Math.abs(saved) < 0.005) return "";
+  return saved < 0 ? "loss" : "gain";
+}
+
 export function TodayTile({ state }: { state: LiveState }) {
   const { saved, saved_basis, cost } = state.today;
   const currency = state.price.currency;
   return (
     <Card title={w("today.title")} class="tile" testid="saved-today">
-      <p class={`figure ${saved === null ? "" : saved < 0 ? "loss" : "gain"}`}>
+      <p class={`figure ${gain(saved)}`}>
         <strong>{money(saved, currency, true)}</strong>
       </p>
       {saved !== null && <p class="quiet">{w("today.against")}</p>}

@@ -1,6 +1,6 @@
 /** The page Plan: what is planned for the next day and a half, and why each quarter does what it does. */
 import { signal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ChartColumn } from "../../charts/column";
 import { ModeStrip } from "../../charts/mode-strip";
 import { Card } from "../../components/card";
@@ -24,9 +24,6 @@ export function Plan() {
   const plan = useResource<PlanView>("plan", {}, [planNumber]);
   const forecasts = useResource<ForecastsView>("forecasts", {}, [planNumber]);
   const shown = plan.data;
-  useEffect(() => {
-    cursor.value = null;
-  }, [shown]);
   return (
     <>
       <div class="page-head">
@@ -34,6 +31,7 @@ export function Plan() {
         {shown?.at != null && <p class="quiet">{w("made", { when: moment(shown.at), ago: ago(shown.at) })}</p>}
       </div>
       {plan.problem !== null && <Failed problem={plan.problem} retry={plan.reload} />}
+      {forecasts.problem !== null && plan.problem === null && <Failed problem={forecasts.problem} retry={forecasts.reload} />}
       {shown === null && plan.loading && <Loading />}
       {shown !== null && shown.slots === null && (
         <Notice severity="warning">{w("none", { why: shown.problem ?? w("none.yet") })}</Notice>
@@ -48,6 +46,14 @@ function Shown({ plan, slots, forecasts }: { plan: PlanView; slots: PlanColumns;
   const shared = useMemo(() => sharedTime(slots, zone.value), [slots, zone.value]);
   const tracks = useMemo(() => planTracks(plan, slots, forecasts), [plan, slots, forecasts, words]);
   const runs = useMemo(() => modeRuns(slots.mode), [slots]);
+  const quarter = useRef<number | null>(null);
+  useEffect(() => {
+    const again = quarter.current === null ? -1 : slots.start.indexOf(quarter.current);
+    cursor.value = again < 0 ? null : again; // a newer plan leaves the cursor on its quarter
+  }, [slots]);
+  useEffect(() => {
+    quarter.current = cursor.value === null ? null : (slots.start[cursor.value] ?? null);
+  }, [cursor.value]);
   return (
     <div class={`plan ${line.value === "lost" ? "stale" : ""}`}>
       <Card

@@ -12,10 +12,17 @@ export function Glance({ view, period }: { view: SavingsView; period: Period }) 
   const { total, currency } = view;
   const { saved } = total;
   const isLoss = saved !== null && saved < -0.005;
+  const days = view.days.filter((day) => day.saved !== null);
   const bars = [
-    { key: "real", value: saved, name: w("compare.real") },
-    { key: "score", value: total.score_saved, name: w("compare.score") },
-    { key: "hindsight", value: total.hindsight_saved, name: w("compare.hindsight"), pending: total.hindsight_pending },
+    { key: "real", value: saved, name: w("compare.real"), known: days.length },
+    { key: "score", value: total.score_saved, name: w("compare.score"), known: days.filter((day) => day.score_saved !== null).length },
+    {
+      key: "hindsight",
+      value: total.hindsight_saved,
+      name: w("compare.hindsight"),
+      known: days.filter((day) => day.hindsight_saved !== null).length,
+      pending: total.hindsight_pending,
+    },
   ];
   const most = Math.max(0.01, ...bars.map((bar) => Math.abs(bar.value ?? 0)));
   return (
@@ -36,9 +43,14 @@ export function Glance({ view, period }: { view: SavingsView; period: Period }) 
       <div class="glance-side">
         <h3>{w("compare.label")}</h3>
         <dl class="compare">
-          {bars.map(({ key, name, value, pending }) => (
+          {bars.map(({ key, name, value, known, pending }) => (
             <div key={key} class={`compare-row compare-${key}`}>
-              <dt>{name}</dt>
+              <dt>
+                {name}
+                {value !== null && known < days.length && (
+                  <span class="fact-note">{w("compare.days", { n: known, of: days.length })}</span>
+                )}
+              </dt>
               <dd>{pending && value === null ? w("pending") : money(value, currency, true)}</dd>
               <span class="compare-bar" aria-hidden="true">
                 <span class={value !== null && value < 0 ? "loss" : ""} style={{ width: `${(100 * Math.abs(value ?? 0)) / most}%` }} />

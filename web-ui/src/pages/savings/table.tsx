@@ -1,11 +1,15 @@
 /** The days (or months) with all their figures, newest first, and their sum. */
+import { useState } from "preact/hooks";
 import type { SavingsRow } from "../../api/past";
 import { DataTable, type Column } from "../../components/data-table";
 import { energy, money, number, percent } from "../../format";
+import { isNarrow } from "../../state/screen";
 import { dayName, monthName } from "./told";
 import { w } from "./words";
 
 const TOTAL = "total";
+/** What a phone shows of a day until more is asked for: a month of whole cards is a long way to scroll. */
+const ESSENTIAL: ReadonlySet<string> = new Set(["start", "saved", "cost", "hindsight", "captured"]);
 
 export interface SavingsTableProps {
   rows: readonly SavingsRow[];
@@ -16,6 +20,7 @@ export interface SavingsTableProps {
 
 export function SavingsTable({ rows, total, currency, isYear }: SavingsTableProps) {
   const sum = (value: number | null, signed = false) => money(value, currency, signed);
+  const [showsAll, setShowsAll] = useState(false);
   const isTotal = (row: SavingsRow) => row === total;
   const columns: Column<SavingsRow>[] = [
     {
@@ -45,14 +50,22 @@ export function SavingsTable({ rows, total, currency, isYear }: SavingsTableProp
     { key: "export", head: w("col.export"), isNumber: true, cell: (row) => energy(row.export_wh) },
     { key: "self-sufficiency", head: w("col.self-sufficiency"), isNumber: true, cell: (row) => percent(row.self_sufficiency_pct) },
   ];
+  const isShort = isNarrow.value && !showsAll;
   return (
-    <DataTable
-      caption={w(isYear ? "table.title-year" : "table.title-month")}
-      columns={columns}
-      rows={[total, ...[...rows].reverse()]}
-      rowKey={(row) => (isTotal(row) ? TOTAL : row.start)}
-      rowClass={(row) => (isTotal(row) ? "row-total" : "")}
-      testid="savings-table"
-    />
+    <>
+      {isNarrow.value && (
+        <button type="button" class="button small" onClick={() => setShowsAll(!showsAll)}>
+          {w(showsAll ? "table.few" : "table.all")}
+        </button>
+      )}
+      <DataTable
+        caption={w(isYear ? "table.title-year" : "table.title-month")}
+        columns={isShort ? columns.filter(({ key }) => ESSENTIAL.has(key)) : columns}
+        rows={[total, ...[...rows].reverse()]}
+        rowKey={(row) => (isTotal(row) ? TOTAL : row.start)}
+        rowClass={(row) => (isTotal(row) ? "row-total" : "")}
+        testid="savings-table"
+      />
+    </>
   );
 }

@@ -60,7 +60,7 @@ function Lines({ lines, follows }: { lines: readonly LogLine[]; follows: boolean
     if (follows && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [newest?.at, newest?.event, lines.length, follows]);
   return (
-    <div class="log scroll" ref={box} tabIndex={0} role="region" aria-label={w("logs.title")}>
+    <div class="log scroll" ref={box} tabIndex={0} role="group" aria-label={w("logs.title")}>
       {lines.length === 0 ? (
         <p class="quiet">{w("logs.empty")}</p>
       ) : (
