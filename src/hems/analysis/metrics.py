@@ -220,7 +220,8 @@ def savings(quarters: Sequence[EnergySlot], capacity_wh: float, currency: str) -
     if not count:
         reason = "no quarter with measurements, a price and a self-use comparison yet"
         return Figure(name=name, value=None, unit=currency, reason=reason)
-    basis = f"{count} quarters, {estimated} at estimated prices; of it {energy_value:+.2f} is energy in the battery"
+    quarters_told = "1 quarter" if count == 1 else f"{count} quarters"
+    basis = f"{quarters_told}, {estimated} at estimated prices; of it {energy_value:+.2f} is energy in the battery"
     return Figure(name=name, value=total + energy_value, unit=currency, basis=basis)
 
 

@@ -30,6 +30,8 @@ ENGLISH: Mapping[str, str] = {
     "lapsed": "the strategy {name}, chosen by {by}, is no longer in charge: the configuration names {configured} now",
     "lost": "the orders that stood cannot be read, none stands now: {error}",
     "stop": "{by} stopped all operations{why}; they wait until a person releases the stop",
+    "by.local": "somebody at this machine",
+    "by.owner": "the owner",
     "allowed.until": "{until} is no end for this: give a time to come, at most {days} days ahead",
     "allowed.naive": "a time needs its zone",
     "allowed.target": "{soc} is no target: give a number from 1 to 100 [%]",
@@ -106,6 +108,8 @@ POLISH: Mapping[str, str] = {
     "lapsed": "strategia {name}, którą wybrano ({by}), już nie decyduje: konfiguracja wskazuje teraz {configured}",
     "lost": "zapisanych poleceń nie da się odczytać, żadne nie obowiązuje: {error}",
     "stop": "{by}: zatrzymanie wszystkich działań{why}; czekają, aż ktoś je zwolni",
+    "by.local": "ktoś przy tym komputerze",
+    "by.owner": "właściciel",
     "allowed.until": "{until} nie może być końcem: podaj czas w przyszłości, najwyżej {days} dni naprzód",
     "allowed.naive": "czas musi mieć strefę",
     "allowed.target": "{soc} nie może być celem: podaj liczbę od 1 do 100 [%]",
@@ -233,7 +237,11 @@ class OrderWords:
 
     def stop_detail(self, by: str, reason: str) -> str:
         """Return what a person's stop says wherever it is shown."""
-        return self.say("stop", by=by, why=f" ({reason})" if reason else "")
+        return self.say("stop", by=self.asker(by), why=f" ({reason})" if reason else "")
+
+    def asker(self, by: str) -> str:
+        """Return how a person is told who asked; a program's own name stays as it is."""
+        return self.say(f"by.{by}") if by in {"local", "owner"} else by
 
     # -- what is allowed ---------------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ class House:
     def open(self, tell: Callable[[Frame, Frame | None], None]) -> None:
         """Take frames from now on, on the running loop; ``tell`` hears of each, and of the one before."""
         self._tell = tell
+        self.stream.open()
         self._web_loop = asyncio.get_running_loop()
         self._control_loop.call_soon_threadsafe(self._after_cycle, self._household)
 

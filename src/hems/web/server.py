@@ -18,6 +18,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from hems.web.wire import BoundedConnection
+
 log = structlog.get_logger(__name__)
 
 SWITCH_INTERVAL_S = 0.0005
@@ -29,6 +31,8 @@ RETRY_S = 10.0
 
 STOP_WITHIN_S = 5.0
 CONNECTIONS_MAX = 200
+BACKLOG = 128
+"""So many are taken in one go before any of them can be hung up on; uvicorn's 2048 are more files than there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +109,18 @@ class WebServer:
         if self._stopped.is_set():
             return
         while not self._stop.is_set():
-            why = self._content.why_closed()
-            if why is None:
-                why = await self._serve()
+            why = await self._serve_where_open()
             if why is not None:
                 self._tell_once("error", f"the dashboard is not open: {why}")
                 await self._rest(RETRY_S)
+
+    async def _serve_where_open(self) -> str | None:
+        """Serve until stopped; return why it could not, or does not any more."""
+        try:
+            return self._content.why_closed() or await self._serve()
+        except Exception as error:  # whatever it was, it is tried again
+            log.exception("the web server has failed")
+            return f"{type(error).__name__}: {error}"
 
     async def _serve(self) -> str | None:
         """Serve until stopped; return why it could not."""
@@ -119,18 +129,25 @@ class WebServer:
             listening = _listen(options)
         except OSError as error:
             return f"{options.host} port {options.port}: {error.strerror or error}; set web.port to another one"
+        with listening:
+            return await self._serve_on(listening)
+
+    async def _serve_on(self, listening: socket.socket) -> str | None:
+        options = self._options
         config = uvicorn.Config(
             self._content.open(),
             lifespan="off",
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=BoundedConnection,
+            log_level="error",  # else each bad request writes a line, and a flood of them drives out the day's log
             ws="none",
             server_header=False,
             date_header=True,
             proxy_headers=True,
             forwarded_allow_ips=list(options.trusted_proxies),
             limit_concurrency=CONNECTIONS_MAX,
+            backlog=BACKLOG,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
         )
@@ -165,12 +182,12 @@ class WebServer:
 def _listen(options: ServerOptions) -> socket.socket:
     """Return the listening socket. Raises: OSError."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # Named, for asyncio sends small answers at once (TCP_NODELAY) only where it knows the protocol: else each waits 40 ms.
+    # The protocol is named, for only then asyncio sends small answers at once (TCP_NODELAY); else each waits 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((options.host, options.port))
-        listening.listen(128)
+        listening.listen(BACKLOG)
         listening.set_inheritable(False)
     except OSError:
         listening.close()

@@ -57,6 +57,10 @@ class Stream:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def open(self) -> None:
+        """Take readers, also after a close."""
+        self._closed = False
+
     def close(self) -> None:
         """Let every reader go."""
         self._closed = True

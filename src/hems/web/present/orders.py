@@ -80,7 +80,7 @@ def orders_view(standing: Standing) -> OrdersView:
                 kind="fast_charge",
                 until=wish.deadline,
                 asked_at=wish.asked_at,
-                by=None,
+                by=wish.by,
                 target_soc_pct=wish.target_soc_pct,
             )
         )

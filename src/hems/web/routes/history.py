@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,6 +31,8 @@ router = APIRouter(tags=["history"])
 
 T = TypeVar("T")
 PAGE_MAX = 500
+PIECE_LINES = 1000
+"""Of a file at a time; each alone would cross between two threads, which took 6 s for a month of readings."""
 
 CSV_ANSWERS: dict[int | str, dict[str, Any]] = answers(401, 403, 422, 503) | {
     200: {"description": "A table.", "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -165,4 +168,10 @@ async def _asked(question: Callable[[], T]) -> T:
 
 def _csv(lines: Iterator[str], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(_pieces(lines), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _pieces(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Yield ``lines`` by the thousand, made beside the web's event loop: a year is 35,000."""
+    while piece := await in_thread(lambda: "".join(itertools.islice(lines, PIECE_LINES))):
+        yield piece

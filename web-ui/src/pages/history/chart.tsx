@@ -13,7 +13,7 @@ import { language } from "../../i18n";
 import { serverNow } from "../../state/clock";
 import { zone } from "../../state/live";
 import { isNarrow } from "../../state/screen";
-import { WELL_MEASURED, lastMeasured, modeRuns, sharedTime } from "./columns";
+import { WELL_MEASURED, lastMeasured, modeRuns, padded, sharedTime } from "./columns";
 import { bucketName, bucketTold, bucketValues } from "./told";
 import { energyTracks, powerTracks } from "./tracks";
 import { w } from "./words";
@@ -23,7 +23,8 @@ const cursor = signal<number | null>(null);
 /** A drag over less than this is a click with a trembling hand [px]. */
 const DRAG_LEAST_PX = 8;
 
-export function HistoryChart({ view, isLoading, aside }: { view: HistoryView; isLoading: boolean; aside: ComponentChildren }) {
+export function HistoryChart({ view: told, isLoading, aside }: { view: HistoryView; isLoading: boolean; aside: ComponentChildren }) {
+  const view = useMemo(() => padded(told), [told]);
   const words = language.value;
   const isSum = view.resolution === "day" || view.resolution === "month";
   const shared = useMemo(() => sharedTime(view, zone.value, serverNow.peek()), [view, zone.value]);
@@ -76,10 +77,11 @@ function Foot({ view, isSum, isHatched }: { view: HistoryView; isSum: boolean; i
 function Tip({ view, slot, newest }: { view: HistoryView; slot: number | null; newest: number }) {
   if (isNarrow.value && slot === null) return null;
   const i = Math.min(slot ?? newest, view.columns.start.length - 1);
+  const rows = bucketValues(view, i).filter(({ isExtra }) => !(isNarrow.value && isExtra));
   return (
     <Card title={bucketName(view, i)} class={isNarrow.value ? "tip-float" : "tip"} testid="history-tip">
       <dl class="rows">
-        {bucketValues(view, i).map(({ name, value, tone }) => (
+        {rows.map(({ name, value, tone }) => (
           <div key={name} class={tone}>
             <dt>{name}</dt>
             <dd>{value}</dd>

@@ -11,6 +11,28 @@ export const WELL_MEASURED = 0.9;
 const MODES: readonly Mode[] = ["self_use", "charge", "discharge", "hold", "no_charge", "standby"];
 const isMode = (name: string | null | undefined): name is Mode => MODES.some((mode) => mode === name);
 
+/** A longer silence than this between readings is a gap [s]. */
+const SILENCE_S = 150;
+
+/**
+ * Return `view` with a bucket of nothing where readings begin after the span does, or end before it: rows are only given
+ * from the first reading to the last, and the time before and after belongs to the picture.
+ */
+export function padded(view: HistoryView): HistoryView {
+  const { start } = view.columns;
+  const [from, to] = [Date.parse(view.start) / 1000, Date.parse(view.end) / 1000];
+  const [first, last] = [start[0], start[start.length - 1]];
+  if (view.resolution !== "reading" || first === undefined || last === undefined) return view;
+  const before = first - from > SILENCE_S;
+  const after = to - last > SILENCE_S;
+  if (!before && !after) return view;
+  const pad = <T>(values: T[], head: T, tail: T): T[] => [...(before ? [head] : []), ...values, ...(after ? [tail] : [])];
+  const columns = Object.fromEntries(
+    Object.entries(view.columns).map(([name, values]) => [name, pad<unknown>(values as unknown[], null, null)]),
+  ) as unknown as HistoryColumns;
+  return { ...view, columns: { ...columns, start: pad(start, from, last + LENGTH_S.reading) } };
+}
+
 /** Return where each bucket begins and the last one ends, and which spans were measured poorly; epoch seconds. */
 export function sharedTime(view: HistoryView, zone: string, now: number): Shared {
   const { start } = view.columns;
@@ -40,7 +62,9 @@ function endOfLast({ resolution, columns, end }: HistoryView, zone: string): num
     return momentOf({ year, month: month + 1, day: 1, hour: 0, minute: 0 }, zone) / 1000;
   }
   const length = LENGTH_S[resolution];
-  return resolution === "reading" ? Math.max(last + 1, Math.min(last + length, Date.parse(end) / 1000)) : last + length;
+  if (resolution !== "reading") return last + length;
+  const to = Date.parse(end) / 1000;
+  return isPoor(columns, columns.start.length - 1) ? Math.max(last + 1, to) : Math.max(last + 1, Math.min(last + length, to));
 }
 
 /** Return runs of one mode, from slot to before slot; where nobody knows the mode there is none. */

@@ -10,6 +10,8 @@ export interface Told {
   name: string;
   value: string;
   tone?: string;
+  /** Left out where there is little room. */
+  isExtra?: boolean;
 }
 
 /** Return when bucket `i` was: a time of a reading, a span, a day, a month. */
@@ -36,8 +38,8 @@ export function bucketValues(view: HistoryView, i: number, isRow = false): Told[
         { name: w("totals.load"), value: energy(at(columns.load_wh)) },
         { name: w("totals.import"), value: energy(at(columns.import_wh)), tone: "import" },
         { name: w("totals.export"), value: energy(at(columns.export_wh)), tone: "export" },
-        { name: w("totals.charge"), value: energy(at(columns.charge_wh)), tone: "battery" },
-        { name: w("totals.discharge"), value: energy(at(columns.discharge_wh)), tone: "battery" },
+        { name: w("series.charge"), value: energy(at(columns.charge_wh)), tone: "battery" },
+        { name: w("series.discharge"), value: energy(at(columns.discharge_wh)), tone: "battery" },
       ]
     : [
         { name: w("series.pv"), value: power(at(columns.pv_w)), tone: "pv" },
@@ -58,13 +60,13 @@ export function bucketValues(view: HistoryView, i: number, isRow = false): Told[
   if (resolution !== "reading") {
     rows.push(
       { name: w("series.cost"), value: money(at(columns.cost), currency) },
-      { name: w("series.self-use-cost"), value: money(at(columns.self_use_cost), currency) },
+      { name: w("series.self-use-cost"), value: money(at(columns.self_use_cost), currency), isExtra: true },
     );
     const coverage = at(columns.coverage);
-    rows.push({ name: w("tip.measured"), value: percent(coverage === null ? null : coverage * 100) });
+    rows.push({ name: w("tip.measured"), value: percent(coverage === null ? null : coverage * 100), isExtra: true });
   }
   const mode = at(columns.mode);
-  if (mode !== null || (isRow && !isSum)) rows.push({ name: w("tip.mode"), value: mode === null ? NONE : named("mode", mode) });
+  if (mode !== null || (isRow && !isSum)) rows.push({ name: w("tip.mode"), value: mode === null ? NONE : named("mode", mode), isExtra: true });
   return rows;
 }
 

@@ -1,7 +1,7 @@
 /** The period at a glance: what was saved, beside what the score would have saved and what was possible. */
 import type { SavingsView } from "../../api/past";
 import { Card } from "../../components/card";
-import { NONE, money, number, percent, symbol } from "../../format";
+import { money, number, percent, symbol } from "../../format";
 import type { Period } from "./period";
 import { periodName } from "./told";
 import { w } from "./words";
@@ -29,9 +29,11 @@ export function Glance({ view, period }: { view: SavingsView; period: Period }) 
     <Card title={periodName(period)} class="glance" testid="savings-month">
       <div class="glance-main">
         <p class="glance-word">{w(saved === null ? "glance.none" : isLoss ? "glance.lost" : "glance.saved")}</p>
-        <p class={`glance-number ${isLoss ? "loss" : ""}`}>
-          {saved === null ? NONE : number(Math.abs(saved), 2)} <span class="glance-unit">{saved !== null && symbol(currency)}</span>
-        </p>
+        {saved !== null && (
+          <p class={`glance-number ${isLoss ? "loss" : ""}`}>
+            {number(Math.abs(saved), 2)} <span class="glance-unit">{symbol(currency)}</span>
+          </p>
+        )}
         <p>{w(saved === null ? "glance.none-why" : "glance.against")}</p>
         {total.cost !== null && total.self_use_cost !== null && (
           <p class="quiet">
@@ -53,7 +55,7 @@ export function Glance({ view, period }: { view: SavingsView; period: Period }) 
               </dt>
               <dd>{pending && value === null ? w("pending") : money(value, currency, true)}</dd>
               <span class="compare-bar" aria-hidden="true">
-                <span class={value !== null && value < 0 ? "loss" : ""} style={{ width: `${(100 * Math.abs(value ?? 0)) / most}%` }} />
+                {value !== null && <span class={value < 0 ? "loss" : ""} style={{ width: `${(100 * Math.abs(value)) / most}%` }} />}
               </span>
             </div>
           ))}

@@ -9,7 +9,7 @@ import { t } from "../../i18n/shared";
 import { keepQuery, query } from "../../router";
 import { serverNow } from "../../state/clock";
 import { every } from "../../state/every";
-import { zone } from "../../state/live";
+import { line, zone } from "../../state/live";
 import { useResource } from "../../state/resource";
 import { localTime } from "../../time";
 import { SavingsChart } from "./chart";
@@ -41,7 +41,7 @@ export function Savings() {
       {problem !== null && <Failed problem={problem} retry={reload} />}
       {data === null && problem === null && <Loading />}
       {data !== null && (
-        <div class={`savings ${loading && !isPending ? "is-loading" : ""}`} aria-busy={loading}>
+        <div class={`savings ${line.value === "lost" ? "stale" : loading && !isPending ? "is-loading" : ""}`} aria-busy={loading}>
           <Shown view={data} period={period} waits={waits} />
         </div>
       )}
@@ -53,20 +53,26 @@ export function Savings() {
 function Shown({ view, period, waits }: { view: SavingsView; period: Period; waits: boolean }) {
   const isYear = period.month === null;
   const rows: SavingsRow[] = isYear ? view.months : view.days;
+  const measured = rows.filter(isMeasured);
   return (
     <>
       <Glance view={view} period={period} />
       {waits && <Notice>{w("pending.note")}</Notice>}
       <Card title={w(isYear ? "chart.title-year" : "chart.title-month")} testid="savings-chart">
-        <SavingsChart rows={rows} currency={view.currency} isYear={isYear} />
+        {measured.length === 0 ? <Notice>{w("nothing")}</Notice> : <SavingsChart rows={rows} currency={view.currency} isYear={isYear} />}
       </Card>
       <Figures figures={view.figures} />
-      <Card title={w(isYear ? "table.title-year" : "table.title-month")}>
-        <SavingsTable rows={rows} total={view.total} currency={view.currency} isYear={isYear} />
-      </Card>
+      {measured.length > 0 && (
+        <Card title={w(isYear ? "table.title-year" : "table.title-month")}>
+          <SavingsTable rows={measured} total={view.total} currency={view.currency} isYear={isYear} />
+        </Card>
+      )}
     </>
   );
 }
+
+/** Whether there is anything to tell of a day or month. */
+const isMeasured = (row: SavingsRow) => [row.load_wh, row.pv_wh, row.import_wh, row.cost, row.saved].some((value) => value !== null);
 
 function Picker({ period }: { period: Period }) {
   const now = localTime(serverNow.value, zone.value);

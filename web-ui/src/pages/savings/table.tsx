@@ -19,10 +19,32 @@ export interface SavingsTableProps {
 }
 
 export function SavingsTable({ rows, total, currency, isYear }: SavingsTableProps) {
-  const sum = (value: number | null, signed = false) => money(value, currency, signed);
   const [showsAll, setShowsAll] = useState(false);
   const isTotal = (row: SavingsRow) => row === total;
-  const columns: Column<SavingsRow>[] = [
+  const columns = columnsOf(currency, isYear, isTotal);
+  const isShort = isNarrow.value && !showsAll;
+  return (
+    <>
+      {isNarrow.value && (
+        <button type="button" class="button small" onClick={() => setShowsAll(!showsAll)}>
+          {w(showsAll ? "table.few" : "table.all")}
+        </button>
+      )}
+      <DataTable
+        caption={w(isYear ? "table.title-year" : "table.title-month")}
+        columns={isShort ? columns.filter(({ key }) => ESSENTIAL.has(key)) : columns}
+        rows={[total, ...[...rows].reverse()]}
+        rowKey={(row) => (isTotal(row) ? TOTAL : row.start)}
+        rowClass={(row) => (isTotal(row) ? "row-total" : "")}
+        testid="savings-table"
+      />
+    </>
+  );
+}
+
+function columnsOf(currency: string, isYear: boolean, isTotal: (row: SavingsRow) => boolean): Column<SavingsRow>[] {
+  const sum = (value: number | null, signed = false) => money(value, currency, signed);
+  return [
     {
       key: "start",
       head: w(isYear ? "col.month" : "col.day"),
@@ -50,22 +72,4 @@ export function SavingsTable({ rows, total, currency, isYear }: SavingsTableProp
     { key: "export", head: w("col.export"), isNumber: true, cell: (row) => energy(row.export_wh) },
     { key: "self-sufficiency", head: w("col.self-sufficiency"), isNumber: true, cell: (row) => percent(row.self_sufficiency_pct) },
   ];
-  const isShort = isNarrow.value && !showsAll;
-  return (
-    <>
-      {isNarrow.value && (
-        <button type="button" class="button small" onClick={() => setShowsAll(!showsAll)}>
-          {w(showsAll ? "table.few" : "table.all")}
-        </button>
-      )}
-      <DataTable
-        caption={w(isYear ? "table.title-year" : "table.title-month")}
-        columns={isShort ? columns.filter(({ key }) => ESSENTIAL.has(key)) : columns}
-        rows={[total, ...[...rows].reverse()]}
-        rowKey={(row) => (isTotal(row) ? TOTAL : row.start)}
-        rowClass={(row) => (isTotal(row) ? "row-total" : "")}
-        testid="savings-table"
-      />
-    </>
-  );
 }

@@ -23,6 +23,7 @@ const en = {
   "compare.note":
     "The most possible is worked out afterwards, with every price, every cloud and every kettle known. Nobody can reach it; it tells how much was there to be won.",
   "pending.note": "The most possible is still being worked out for some days.",
+  nothing: "Nothing was measured in this period.",
   pending: "being worked out…",
   "chart.title-month": "Day by day",
   "chart.title-year": "Month by month",
@@ -117,6 +118,7 @@ const pl: Record<keyof typeof en, Text> = {
   "compare.note":
     "Najlepszy możliwy wynik liczymy po fakcie, gdy znana jest każda cena, każda chmura i każdy włączony czajnik. Nikt go nie osiągnie; pokazuje, ile było do zyskania.",
   "pending.note": "Dla części dni najlepszy możliwy wynik jest jeszcze liczony.",
+  nothing: "W tym okresie nic nie zmierzono.",
   pending: "w obliczeniach…",
   "chart.title-month": "Dzień po dniu",
   "chart.title-year": "Miesiąc po miesiącu",

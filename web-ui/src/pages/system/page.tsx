@@ -70,7 +70,13 @@ const LOOK = { ok: "check", degraded: "warning", failing: "warning" } as const;
 function Health({ health, system }: { health: HealthView | null; system: SystemView }) {
   return (
     <Card title={w("health.title")} class="wide" testid="system-health">
-      {health !== null && (
+      {line.value === "lost" && (
+        <div class="health unknown">
+          <Icon name="warning" size={28} />
+          <strong>{w("health.unknown")}</strong>
+        </div>
+      )}
+      {health !== null && line.value !== "lost" && (
         <div class={`health ${health.status}`}>
           <Icon name={LOOK[health.status]} size={28} />
           <div>

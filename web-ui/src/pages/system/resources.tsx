@@ -14,7 +14,11 @@ export function Resources({ resources }: { resources: ResourcesView }) {
       <FactList
         facts={[
           { name: w("resources.memory"), value: megabytes(resources.rss_mb) },
-          { name: w("resources.cpu"), value: percent(resources.cpu_pct_of_one_core, 1), note: w("resources.cpu-note") },
+          {
+            name: w("resources.cpu"),
+            value: percent(resources.cpu_pct_of_one_core, 1),
+            ...(resources.cpu_pct_of_one_core === null ? {} : { note: w("resources.cpu-note") }),
+          },
           { name: w("resources.database"), value: megabytes(resources.database_mb) },
           { name: w("resources.queue"), value: number(resources.queued_records) },
           { name: w("resources.dropped"), value: <span class={dropped > 0 ? "word-warning" : ""}>{number(dropped)}</span> },
