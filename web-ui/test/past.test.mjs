@@ -129,7 +129,7 @@ test("the time before the first reading and after the last belongs to the pictur
     start: "2026-11-22T00:00:00Z",
   };
   told.columns.pv_w = [5, 6];
-  const whole = columns.padded(told);
+  const whole = columns.padded(told, utc("2026-11-23T00:00:00Z"));
   assert.deepEqual(whole.columns.pv_w, [null, 5, 6, null]);
   const { x } = columns.sharedTime(whole, ZONE, utc("2026-11-23T00:00:00Z"));
   assert.equal(x[0], utc("2026-11-22T00:00:00Z") / 1000);

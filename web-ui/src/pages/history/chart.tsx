@@ -24,7 +24,7 @@ const cursor = signal<number | null>(null);
 const DRAG_LEAST_PX = 8;
 
 export function HistoryChart({ view: told, isLoading, aside }: { view: HistoryView; isLoading: boolean; aside: ComponentChildren }) {
-  const view = useMemo(() => padded(told), [told]);
+  const view = useMemo(() => padded(told, serverNow.peek()), [told]);
   const words = language.value;
   const isSum = view.resolution === "day" || view.resolution === "month";
   const shared = useMemo(() => sharedTime(view, zone.value, serverNow.peek()), [view, zone.value]);

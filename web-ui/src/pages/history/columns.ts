@@ -18,9 +18,9 @@ const SILENCE_S = 150;
  * Return `view` with a bucket of nothing where readings begin after the span does, or end before it: rows are only given
  * from the first reading to the last, and the time before and after belongs to the picture.
  */
-export function padded(view: HistoryView): HistoryView {
+export function padded(view: HistoryView, now: number): HistoryView {
   const { start } = view.columns;
-  const [from, to] = [Date.parse(view.start) / 1000, Date.parse(view.end) / 1000];
+  const [from, to] = [Date.parse(view.start) / 1000, Math.min(Date.parse(view.end), now) / 1000];
   const [first, last] = [start[0], start[start.length - 1]];
   if (view.resolution !== "reading" || first === undefined || last === undefined) return view;
   const before = first - from > SILENCE_S;
@@ -30,7 +30,7 @@ export function padded(view: HistoryView): HistoryView {
   const columns = Object.fromEntries(
     Object.entries(view.columns).map(([name, values]) => [name, pad<unknown>(values as unknown[], null, null)]),
   ) as unknown as HistoryColumns;
-  return { ...view, columns: { ...columns, start: pad(start, from, last + LENGTH_S.reading) } };
+  return { ...view, end: new Date(to * 1000).toISOString(), columns: { ...columns, start: pad(start, from, last + LENGTH_S.reading) } };
 }
 
 /** Return where each bucket begins and the last one ends, and which spans were measured poorly; epoch seconds. */
