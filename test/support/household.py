@@ -51,7 +51,7 @@ def write_configuration(
     path = folder / "config" / "master_coordinator_config.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     if "web:" not in more:  # tests side by side must not fight over its port
-        more = f"web: {{enabled: false}}\n{more}"
+        more = f"{more.rstrip()}\nweb: {{enabled: false}}"  # after it: it may go on with the section before
     told = {"strategy": strategy, "shadows": str(shadows).lower(), "more": more}
     path.write_text(CONFIGURATION.format(host=host, base_url=base_url, poll_s=poll_s, lost_s=lost_s, **told))
     return path

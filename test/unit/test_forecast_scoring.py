@@ -70,6 +70,14 @@ def test_without_errors_to_go_by_all_weigh_the_same() -> None:
     assert combination_weights(alike, np.ones(10), np.ones(10), towards_equal=0.3) == pytest.approx([0.25] * 4)
 
 
+@pytest.mark.parametrize("penalty", [1e-300, 5e-324, 1e-30])
+def test_ridge_of_features_that_say_the_same_is_solved_however_small_its_penalty(penalty: float) -> None:
+    same = np.full((8, 3), 700.0)
+    found = ridge(same, np.full(8, 350.0), np.ones(8), penalty)
+    assert same[0] @ found == pytest.approx(350.0, rel=1e-3)
+    assert ridge(same * 1e-200, np.full(8, 350.0), np.ones(8), penalty) == pytest.approx([0.0, 0.0, 0.0])
+
+
 def test_ridge_is_least_squares_that_shrinks() -> None:
     features = np.arange(1.0, 5.0)[:, None]
     target = np.array([2.0, 4.0, np.nan, 8.0])

@@ -129,10 +129,14 @@ test("the time before the first reading and after the last belongs to the pictur
     start: "2026-11-22T00:00:00Z",
   };
   told.columns.pv_w = [5, 6];
-  const whole = columns.padded(told, utc("2026-11-23T00:00:00Z"));
+  const now = utc("2026-11-23T00:00:00Z");
+  const asked = { start: utc("2026-11-22T00:10:00Z"), end: utc("2026-11-22T00:55:00Z") };
+  const whole = columns.padded(told, asked, now);
   assert.deepEqual(whole.columns.pv_w, [null, 5, 6, null]);
-  const { x } = columns.sharedTime(whole, ZONE, utc("2026-11-23T00:00:00Z"));
-  assert.equal(x[0], utc("2026-11-22T00:00:00Z") / 1000);
-  assert.equal(x.at(-1), utc("2026-11-22T01:00:00Z") / 1000);
+  const { x } = columns.sharedTime(whole, ZONE, now);
+  assert.equal(x[0], asked.start / 1000); // not the quarter it lies in: that was not asked for
+  assert.equal(x.at(-1), asked.end / 1000);
   assert.equal(columns.lastMeasured(whole), 2);
+  assert.equal(columns.padded(told, { start: utc("2026-11-21T00:00:00Z"), end: utc("2026-11-22T00:00:00Z") }, now), told);
+  assert.equal(columns.padded(told, { start: utc("2026-11-22T00:29:00Z"), end: utc("2026-11-22T00:50:00Z") }, now).columns.pv_w[0], 5);
 });

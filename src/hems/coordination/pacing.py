@@ -39,6 +39,7 @@ class Pacing:
         self._last_extra_s = float("-inf")
         self._is_extra = False
         self._is_urgent = False
+        self._last_urgent_s = float("-inf")
         self.is_running = False
 
     def start(self) -> None:
@@ -49,11 +50,13 @@ class Pacing:
     def ask(self, *, urgent: bool = False) -> Heard:
         """Have a cycle begin at once, within a second where one was asked for just before; ``urgent`` waits for none.
 
-        Call it on the event loop of the cycle. Where nothing runs there is nothing to wait for.
+        Of many urgent ones one a second waits for none: the inverter must not be polled without a pause. Call it on the
+        event loop of the cycle. Where nothing runs there is nothing to wait for.
         """
         heard = Heard()
         self._waiting.append(heard)
-        self._is_urgent = self._is_urgent or urgent
+        if urgent and self._clock.monotonic() - self._last_urgent_s >= EXTRA_CYCLE_EVERY_S:
+            self._is_urgent, self._last_urgent_s = True, self._clock.monotonic()
         self._roused.set()
         return heard
 

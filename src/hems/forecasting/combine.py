@@ -6,6 +6,13 @@ import numpy as np
 
 from hems.forecasting.history import FloatArray
 
+LEAST_RIDGE = 1e-9
+"""The least penalty, as a share of the mean diagonal: features that say the same leave the equations without it singular
+where the target hardly varies."""
+
+NOTHING_TO_LEARN = 1e-12
+"""Features whose weighted squares do not sum to more are rounding."""
+
 
 def combination_weights(
     experts: FloatArray, measured: FloatArray, sample_weights: FloatArray, *, towards_equal: float
@@ -45,8 +52,10 @@ def ridge(features: FloatArray, target: FloatArray, sample_weights: FloatArray, 
     """
     weights = np.where(np.isfinite(target), sample_weights, 0.0)
     weighted = features * weights[:, None]
-    gram = weighted.T @ features + penalty * np.eye(features.shape[1])
-    if not weights.any() or penalty <= 0.0:
+    gram = weighted.T @ features
+    diagonal = float(np.trace(gram)) / features.shape[1]
+    if penalty <= 0.0 or diagonal < NOTHING_TO_LEARN:
         return np.zeros(features.shape[1])
+    gram += max(penalty, LEAST_RIDGE * diagonal) * np.eye(features.shape[1])
     solved = np.linalg.solve(gram, weighted.T @ np.where(np.isfinite(target), target, 0.0))
     return np.asarray(solved, dtype=np.float64)

@@ -67,4 +67,4 @@ def _totals(totals: Totals) -> HistoryTotals:
 
 
 def _rounded(values: Iterable[float | None], digits: int) -> list[float | None]:
-    return [None if value is None else round(value, digits) for value in values]
+    return [None if value is None else round(value, digits) + 0.0 for value in values]  # + 0.0: never -0

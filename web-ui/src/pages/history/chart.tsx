@@ -14,6 +14,7 @@ import { serverNow } from "../../state/clock";
 import { zone } from "../../state/live";
 import { isNarrow } from "../../state/screen";
 import { WELL_MEASURED, lastMeasured, modeRuns, padded, sharedTime } from "./columns";
+import type { Span } from "./range";
 import { bucketName, bucketTold, bucketValues } from "./told";
 import { energyTracks, powerTracks } from "./tracks";
 import { w } from "./words";
@@ -23,8 +24,15 @@ const cursor = signal<number | null>(null);
 /** A drag over less than this is a click with a trembling hand [px]. */
 const DRAG_LEAST_PX = 8;
 
-export function HistoryChart({ view: told, isLoading, aside }: { view: HistoryView; isLoading: boolean; aside: ComponentChildren }) {
-  const view = useMemo(() => padded(told, serverNow.peek()), [told]);
+export interface HistoryChartProps {
+  view: HistoryView;
+  span: Span;
+  isLoading: boolean;
+  aside: ComponentChildren;
+}
+
+export function HistoryChart({ view: told, span, isLoading, aside }: HistoryChartProps) {
+  const view = useMemo(() => padded(told, span, serverNow.peek()), [told]);
   const words = language.value;
   const isSum = view.resolution === "day" || view.resolution === "month";
   const shared = useMemo(() => sharedTime(view, zone.value, serverNow.peek()), [view, zone.value]);

@@ -11,16 +11,20 @@ export const WELL_MEASURED = 0.9;
 const MODES: readonly Mode[] = ["self_use", "charge", "discharge", "hold", "no_charge", "standby"];
 const isMode = (name: string | null | undefined): name is Mode => MODES.some((mode) => mode === name);
 
+const QUARTER_MS = 900_000;
 /** A longer silence than this between readings is a gap [s]. */
 const SILENCE_S = 150;
 
 /**
  * Return `view` with a bucket of nothing where readings begin after the span does, or end before it: rows are only given
- * from the first reading to the last, and the time before and after belongs to the picture.
+ * from the first reading to the last, and the time before and after belongs to the picture. `span` is what was asked for
+ * [ms]: the view's own ends are those of whole quarters. While another span is being loaded, nothing is added.
  */
-export function padded(view: HistoryView, now: number): HistoryView {
+export function padded(view: HistoryView, span: { start: number; end: number }, now: number): HistoryView {
   const { start } = view.columns;
-  const [from, to] = [Date.parse(view.start) / 1000, Math.min(Date.parse(view.end), now) / 1000];
+  const isOfSpan = Math.abs(Date.parse(view.start) - span.start) < QUARTER_MS && Math.abs(Date.parse(view.end) - span.end) < QUARTER_MS;
+  if (!isOfSpan) return view;
+  const [from, to] = [span.start / 1000, Math.min(span.end, now) / 1000];
   const [first, last] = [start[0], start[start.length - 1]];
   if (view.resolution !== "reading" || first === undefined || last === undefined) return view;
   const before = first - from > SILENCE_S;

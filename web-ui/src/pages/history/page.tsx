@@ -39,7 +39,7 @@ export function History() {
       {data === null && problem === null && span !== null && <Loading />}
       {data !== null && span !== null && (
         <div class={`history ${line.value === "lost" ? "stale" : ""}`}>
-          <HistoryChart view={data} isLoading={loading} aside={<Aside span={span} asked={asked} />} />
+          <HistoryChart view={data} span={span} isLoading={loading} aside={<Aside span={span} asked={asked} />} />
           <Totals view={data} />
           <HistoryTable view={data} />
         </div>

@@ -23,6 +23,7 @@ export function powerTracks({ columns, resolution, currency }: HistoryView): Tra
       unit: "kW",
       height: 14,
       label: plainLabel,
+      hatches: true,
       series: [
         of(w("series.pv"), "pv", columns.pv_w, area),
         { ...of(w("series.load"), "house", columns.load_w, look), dash: [6, 2] },
@@ -36,6 +37,7 @@ export function powerTracks({ columns, resolution, currency }: HistoryView): Tra
       unit: "%",
       height: 6,
       range: [0, 100],
+      hatches: true,
       // told at the end of a bucket: a bucket's value stands where the next one begins
       series: [{ label: "", tone: "battery", look: "area", values: isReading ? held(columns.soc_pct) : [null, ...columns.soc_pct] }],
     },
@@ -54,7 +56,7 @@ function priceTrack(columns: HistoryColumns, currency: string): TrackSpec {
     series.push({ label: w("series.buy-estimated"), tone: "import", look: "step", values: part(columns.import_per_kwh, true), dash: [3, 4] });
     series.push({ label: w("series.sell-estimated"), tone: "export", look: "step", values: part(columns.export_per_kwh, true), dash: [3, 4] });
   }
-  return { key: "price", title: w("track.price"), unit: `${symbol(currency)}/kWh`, height: 7, label: plainLabel, series };
+  return { key: "price", title: w("track.price"), unit: `${symbol(currency)}/kWh`, height: 7, label: plainLabel, hatches: true, series };
 }
 
 /** Above zero: where the energy came from; below: where it went. */
@@ -76,6 +78,7 @@ export function energyTracks({ columns, currency }: HistoryView): TrackSpec[] {
       unit: "kWh",
       height: 16,
       label: (value) => plainLabel(Math.abs(value)),
+      hatches: true,
       range: stackRange(energies.map((one) => one.values), slots),
       series: energies,
     },
@@ -85,6 +88,7 @@ export function energyTracks({ columns, currency }: HistoryView): TrackSpec[] {
       unit: symbol(currency),
       height: 8,
       label: plainLabel,
+      hatches: true,
       range: stackRange([columns.cost], slots, [columns.self_use_cost]),
       series: [
         bar(w("series.cost"), "grid", columns.cost),
