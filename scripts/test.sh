@@ -22,10 +22,25 @@ step() {
     summary+=("$(printf '%-8s %-8s %4d s' "$name" "$outcome" "$((SECONDS - start))")")
 }
 
+# check_page: types and tests of the page's sources; a machine without Node runs the page as it was built.
+check_page() (
+    if ! command -v npm >/dev/null 2>&1; then
+        say "NOT CHECKED: the page's sources need npm"
+        return 0
+    fi
+    cd web-ui || return 1
+    if ! npm ci --no-audit --no-fund --loglevel=error; then
+        say "NOT CHECKED: the page's packages could not be installed"
+        return 0
+    fi
+    npm run --silent check && npm test --silent
+)
+
 step lint "$python" -m ruff check .
 step format "$python" -m ruff format --check .
 step types "$python" -m mypy
 step layers "$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+step page check_page
 step tests "$python" -m pytest -n 2 "$@"
 
 printf '\n== summary\n'

@@ -32,7 +32,7 @@ LOG_FILE_NAME = "master_coordinator.log"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 # Libraries that tell of every exchange at INFO: their warnings are ours, their chatter only while debugging.
-_CHATTY = ("httpx2", "httpcore2", "goodwe", "asyncio")
+_CHATTY = ("httpx2", "httpcore2", "goodwe", "asyncio", "uvicorn")
 
 # Priorities of syslog(3), as the journal reads them from `<N>` at the start of a line.
 _JOURNAL_PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}

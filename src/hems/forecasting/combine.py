@@ -7,8 +7,8 @@ import numpy as np
 from hems.forecasting.history import FloatArray
 
 LEAST_RIDGE = 1e-9
-"""The least penalty, as a share of the mean diagonal: features that say the same leave the equations without it singular
-where the target hardly varies."""
+"""The least penalty, as a share of the mean diagonal: where the target hardly varies, features that say the same would
+leave the equations singular."""
 
 NOTHING_TO_LEARN = 1e-12
 """Features whose weighted squares do not sum to more are rounding."""

@@ -1,6 +1,6 @@
 /** What stands above every page: the emergency stop, and what needs a person's eye. */
 import { clock, moment } from "../format";
-import { t } from "../i18n/shared";
+import { named, t } from "../i18n/shared";
 import { answer, order, pending } from "../state/orders";
 import { live } from "../state/live";
 import { mayControl } from "../state/session";
@@ -65,7 +65,10 @@ function Alerts() {
             <Icon name={alert.severity === "info" ? "info" : "warning"} size={22} />
             <div class="banner-text">
               <span class="unseen">{t(`alerts.${alert.severity}`)}: </span>
-              <span class="told" lang={state?.language}>{alert.message}</span>
+              <strong>{named("cause", alert.kind)}</strong>
+              <span class="told quiet" lang={state?.language}>
+                {alert.message}
+              </span>
             </div>
             {alert.since !== null && (
               <span class="banner-since" title={clock(alert.since, true)}>

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from hems.domain.history import HistoryColumns as Columns
 from hems.domain.history import HistoryTotals as Totals
+from hems.domain.history import Resolution
+from hems.domain.prices import RetailPrice
+from hems.domain.time_grid import floor_to_grid
 from hems.web.models.history import HistoryColumns, HistoryTotals, HistoryView
 
 
-def history_view(found: Columns, first_at: datetime | None) -> HistoryView:
-    """Return what was measured, rounded to what a screen shows."""
+def history_view(found: Columns, first_at: datetime | None, retail: Sequence[RetailPrice] = ()) -> HistoryView:
+    """Return what was measured, rounded to what a screen shows.
+
+    ``retail``: prices of today; readings of the quarter under way have none of their own until it closes.
+    """
     totals = found.totals
     return HistoryView(
         start=totals.start,
@@ -19,12 +25,16 @@ def history_view(found: Columns, first_at: datetime | None) -> HistoryView:
         resolution=found.resolution.value,
         currency=found.currency,
         first_at=first_at,
-        columns=_columns(found),
+        columns=_columns(found, {price.start: price for price in retail}),
         totals=_totals(totals),
     )
 
 
-def _columns(found: Columns) -> HistoryColumns:
+def _columns(found: Columns, retail: Mapping[datetime, RetailPrice]) -> HistoryColumns:
+    is_reading = found.resolution is Resolution.READING
+    known = [retail.get(floor_to_grid(start)) if is_reading else None for start in found.start]
+    buying = [None if price is None else price.import_per_kwh for price in known]
+    selling = [None if price is None else price.export_per_kwh for price in known]
     return HistoryColumns(
         start=[int(start.timestamp()) for start in found.start],
         coverage=_rounded(found.coverage, 3),
@@ -39,8 +49,8 @@ def _columns(found: Columns) -> HistoryColumns:
         export_wh=_rounded(found.export_wh, 1),
         charge_wh=_rounded(found.charge_wh, 1),
         discharge_wh=_rounded(found.discharge_wh, 1),
-        import_per_kwh=_rounded(found.import_price_per_kwh, 5),
-        export_per_kwh=_rounded(found.export_price_per_kwh, 5),
+        import_per_kwh=_rounded(_or_else(found.import_price_per_kwh, buying), 5),
+        export_per_kwh=_rounded(_or_else(found.export_price_per_kwh, selling), 5),
         market_per_mwh=_rounded(found.price_per_mwh, 2),
         price_estimated=list(found.price_estimated),
         cost=_rounded(found.cost, 4),
@@ -64,6 +74,10 @@ def _totals(totals: Totals) -> HistoryTotals:
         self_consumption_pct=totals.self_consumption_pct,
         coverage=totals.coverage,
     )
+
+
+def _or_else(these: Iterable[float | None], others: Iterable[float | None]) -> list[float | None]:
+    return [other if this is None else this for this, other in zip(these, others, strict=True)]
 
 
 def _rounded(values: Iterable[float | None], digits: int) -> list[float | None]:

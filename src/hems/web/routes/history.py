@@ -20,7 +20,7 @@ from hems.domain.history import Resolution as StoredResolution
 from hems.domain.record import Trigger
 from hems.domain.units import wh_from_kwh
 from hems.web.access.guard import Reader
-from hems.web.dependencies import HouseOf, in_thread
+from hems.web.dependencies import FrameOf, HouseOf, in_thread
 from hems.web.house import House
 from hems.web.models.history import DecisionDetail, DecisionPage, EventPage, HistoryView, Resolution
 from hems.web.present.history import history_view
@@ -78,12 +78,12 @@ Wanted = Annotated[DecisionFilter, Depends(_decision_filter)]
 
 
 @router.get("/history", responses=answers(401, 403, 422, 503))
-async def history(house: HouseOf, _caller: Reader, span: Span, resolution: How = None) -> HistoryView:
-    """What was measured between two moments, and the totals."""
+async def history(house: HouseOf, frame: FrameOf, _caller: Reader, span: Span, resolution: How = None) -> HistoryView:
+    """What was measured between two moments, and the totals. Rows are whole: they may begin before and end after."""
     question = _question(house, span, resolution)
     database = house.loaded.database
     found = await _asked(lambda: read_history(database, question))
-    return await _asked(lambda: history_view(found, first_kept(database)))
+    return await _asked(lambda: history_view(found, first_kept(database), frame.prices.retail))
 
 
 @router.get("/history.csv", response_class=StreamingResponse, responses=CSV_ANSWERS)

@@ -3,11 +3,11 @@ import type { HeldView, SafetyView } from "../../api/system";
 import { Card } from "../../components/card";
 import { Icon } from "../../components/icon";
 import { duration, moment } from "../../format";
-import { t } from "../../i18n/shared";
+import { named, t } from "../../i18n/shared";
 import { live } from "../../state/live";
 import { order, pending } from "../../state/orders";
 import { mayControl } from "../../state/session";
-import { w, wordOf } from "./words";
+import { w } from "./words";
 
 export function Latch({ safety, reload }: { safety: SafetyView; reload: () => void }) {
   const release = async () => {
@@ -42,7 +42,7 @@ function Held({ held, release }: { held: readonly HeldView[]; release: () => Pro
       <ul class="held">
         {held.map((one) => (
           <li key={one.cause}>
-            <strong>{wordOf("cause", one.cause)}</strong>
+            <strong>{named("cause", one.cause)}</strong>
             <span class="tag">{w(one.grave ? "latch.grave" : "latch.mild")}</span>
             <p lang={live.value?.language}>{one.detail}</p>
             <p class="quiet">
