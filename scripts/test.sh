@@ -23,6 +23,7 @@ step() {
 }
 
 # check_page: types and tests of the page's sources; a machine without Node runs the page as it was built.
+# shellcheck disable=SC2317  # step calls it
 check_page() (
     if ! command -v npm >/dev/null 2>&1; then
         say "NOT CHECKED: the page's sources need npm"

@@ -91,6 +91,21 @@ def test_a_stop_waits_for_no_pause_between_orders() -> None:
     assert cycles_while(act, length_s=19.0) == [0.0, 10.0, 12.0, 12.2]
 
 
+def test_of_many_stops_only_one_a_second_waits_for_no_pause() -> None:
+    heard: list[Heard] = []
+
+    async def act(pacing: Pacing, _stop: asyncio.Event, clock: LoopClock) -> None:
+        await clock.sleep(12.0)
+        while clock.monotonic() < 17.0:  # each as soon as the one before is answered, as a program at a loss would
+            heard.append(pacing.ask(urgent=True))
+            await heard[-1].finished.wait()
+
+    began = cycles_while(act, length_s=19.0, cycle_s=0.05)
+    within = [at for at in began if 12.0 <= at < 17.0]
+    assert 5 <= len(within) <= 11, began
+    assert all(one.finished.is_set() for one in heard)
+
+
 def test_an_order_within_a_cycle_is_heard_by_the_next_one() -> None:
     async def act(pacing: Pacing, _stop: asyncio.Event, clock: LoopClock) -> None:
         await clock.sleep(11.0)

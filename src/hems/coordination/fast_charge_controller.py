@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 from hems.decision.order_words import OrderWords
 from hems.decision.wording import Language
 from hems.domain.command import Command, Mode
-from hems.domain.decision import DecisionContext, Priority, Proposal
+from hems.domain.decision import Decision, DecisionContext, Priority, Proposal
 from hems.domain.errors import RejectedData
 from hems.domain.fast_charge import FastChargeRequest
 from hems.domain.prices import RetailPrice
+from hems.domain.readings import SiteSnapshot
 from hems.domain.time_grid import MTU, floor_to_grid
 from hems.ports.storage import FastChargeInbox
 from hems.safety.gate import MIN_FORCED_POWER_W
@@ -134,6 +135,21 @@ class FastChargeController:
         if left <= LAST_STRETCH or worth_holding(context.at, request.deadline, slots, prices):
             return self._hold(context, request)
         return None
+
+    def ready_at(self, decision: Decision, snapshot: SiteSnapshot | None) -> datetime | None:
+        """Return when the charge that ``decision`` begins for the request is done at its power; rather late than early.
+
+        None where it begins none, or the SoC is not known.
+        """
+        request, command = self.request, decision.command
+        soc_pct = None if snapshot is None else snapshot.battery.soc_pct
+        if request is None or soc_pct is None or decision.source != self.name or decision.mode is not Mode.CHARGE:
+            return None
+        power_w = command.power_w
+        if power_w is None or power_w <= 0.0 or soc_pct >= request.target_soc_pct:
+            return None
+        needed = time_needed(soc_pct, request.target_soc_pct, self._options.capacity_wh, power_w)
+        return decision.at + needed - SLACK
 
     def _power_w(self, charge_bound_w: float) -> float:
         """Return what the battery will be charged with; a bound of nothing is passing, and says nothing of later."""

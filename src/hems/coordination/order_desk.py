@@ -211,6 +211,7 @@ class OrderDesk:
             soc_pct=None if snapshot is None else snapshot.battery.soc_pct,
             is_changed=taken.is_changed,
             is_replaced=taken.mark is not None and decision is not None and stands != taken.mark,
+            ready_at=None if decision is None else self._fast_charge.ready_at(decision, snapshot),
             released=taken.released,
             held=parts.safety.held(now),
             not_kept=taken.not_kept,

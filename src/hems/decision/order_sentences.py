@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hems.decision.order_words import OrderWords
 from hems.domain.command import Mode
@@ -49,6 +50,8 @@ class Came:
     """Whether there was anything to withdraw; True for every other order."""
     is_replaced: bool = False
     """Whether a newer order stands in place of this one already."""
+    ready_at: datetime | None = None
+    """When a fast charge that charges now is done at this power; None where it does not, or the SoC is not known."""
     released: Sequence[Violation] = ()
     held: Sequence[HeldViolation] = ()
     """What is latched now."""
@@ -73,6 +76,11 @@ def sentence_of(came: Came, words: OrderWords) -> str:
             head, tail = words.say("stopped"), _done(came, words)
         case ReleaseLatch():
             head, *tail = _released(came, words)
+    stop = came.standing.stop
+    if stop is not None and not isinstance(came.order, EmergencyStop | ReleaseLatch):
+        told = words.say("stopped")  # what is ordered waits until then, whatever is said of it
+        if not any(stop.detail in part for part in (head, *tail)):
+            tail.append(told[0].lower() + told[1:])
     if came.not_kept is not None:
         tail.append(words.say("not_kept", error=came.not_kept))
     return "; ".join(part.strip().rstrip(".") for part in (head, *tail)) + "."
@@ -114,6 +122,13 @@ def _fast_charge(order: FastCharge, came: Came, words: OrderWords) -> list[str]:
             return [asked, words.say("held_until_charged"), *_done(came, words)]
         mode = words.mode(decision.mode, decision.command.power_w)
         narrowed = [] if decision.verdict == "allowed" else [words.say("narrowed", mode=mode, causes=causes)]
+        if came.ready_at is not None and came.ready_at > order.deadline:
+            return [
+                asked,
+                words.say("too_little_time", until=words.until(came.ready_at)),
+                *narrowed,
+                *_done(came, words),
+            ]
         return [taken if came.in_force is decision.mode else asked, *narrowed, *_done(came, words)]
     timed = came.standing.timed
     if decision.source == came.sources[0] and timed is not None:

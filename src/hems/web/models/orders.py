@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from hems.domain.command import Mode
 from hems.web.models.base import Model, Percent, Utc, Watts
 
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this time lies outside of every calendar") from error
+
+
 Moment = Annotated[
     AwareDatetime,
+    AfterValidator(_in_utc),
     Field(description="A moment with its offset from UTC, in the future.", examples=["2026-11-23T07:00:00+01:00"]),
 ]
 StrategyName = Literal["optimal", "multi_factor", "self_use"]
@@ -145,10 +154,3 @@ class OrderAnswer(Model):
     decision: OrderDecision | None = Field(description="Null where none was made in time; the message says why.")
     action: OrderAction | None = Field(description="Null where the inverter had to be told nothing.")
     orders: OrdersView = Field(description="What stands now.")
-
-
-def utc_of(moment: datetime) -> datetime:
-    """Return ``moment`` in UTC."""
-    from datetime import UTC
-
-    return moment.astimezone(UTC)
