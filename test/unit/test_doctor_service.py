@@ -50,6 +50,23 @@ def test_a_running_coordinator(tmp_path: Path, unit: dict[str, str] | None, expe
     assert "up 120 minutes" in found[0].found or "up 2 hours" in found[0].found
 
 
+@pytest.mark.parametrize(
+    ("web", "expected"),
+    [
+        ({"address": "http://127.0.0.1:8080/", "open": True, "message": "it is there"}, ["dashboard_open"]),
+        ({"address": "http://127.0.0.1:8080/", "open": False, "message": "the port is taken"}, ["dashboard_closed"]),
+        (None, []),
+    ],
+)
+def test_the_dashboard_of_a_running_coordinator(tmp_path: Path, web: object, expected: list[str]) -> None:
+    with_status(tmp_path, **RUNNING, web=web)
+    with ProcessLock(tmp_path / "out"):
+        found = judge_service(house_in(tmp_path, OPTIONS), None, NOW)
+    told = [finding for finding in found if finding.code.startswith("dashboard")]
+    assert [finding.code for finding in told] == expected
+    assert all(isinstance(web, dict) and finding.found == web["message"] for finding in told)
+
+
 DEAD_UNITS = {
     "failed": (
         {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "2"},

@@ -107,6 +107,14 @@ NOT_TOLD = CATALOGUE.unknown(
     "Run `sudo hems doctor`, or as the service's user",
 )
 
+DASHBOARD = CATALOGUE.fine("dashboard_open", "Dashboard is open")
+DASHBOARD_CLOSED = CATALOGUE.warning(
+    "dashboard_closed",
+    "Dashboard is not open",
+    "the coordinator works, but nobody can look at it in a browser, and it says why",
+    "Do what it says; it is tried again every ten seconds, without a restart",
+)
+
 
 async def service_findings(house: House) -> Sequence[Finding]:
     """Return what is to be said of the service."""
@@ -141,9 +149,18 @@ def _of_process(house: House, unit: UnitState | None, now: datetime) -> list[Fin
         return [STALE(f"its record is {(now - at).total_seconds() / 60:.0f} minutes old")]
     pid = (status.get("resources") or {}).get("pid")
     found = f"{status.get('state') or 'starting'}, up {_duration(status.get('uptime_s'))}, process {pid}"
+    findings = [RUNS(found), *_of_dashboard(status.get("web"))]
     if unit is not None and unit.is_installed and unit.get("ActiveState") not in ("active", "activating"):
-        return [RUNS(found), BY_HAND(f"process {pid} holds {house.data}, and {UNIT} is {unit.get('ActiveState')}")]
-    return [RUNS(found)]
+        findings.append(BY_HAND(f"process {pid} holds {house.data}, and {UNIT} is {unit.get('ActiveState')}"))
+    return findings
+
+
+def _of_dashboard(web: object) -> list[Finding]:
+    """Say whether the dashboard is open; nothing where it is not wanted."""
+    if not isinstance(web, dict):
+        return []
+    kind = DASHBOARD if web.get("open") else DASHBOARD_CLOSED
+    return [kind(str(web.get("message") or web.get("address")))]
 
 
 def _of_lock(house: House) -> list[Finding]:
