@@ -107,9 +107,9 @@ NOT_TOLD = CATALOGUE.unknown(
     "Run `sudo hems doctor`, or as the service's user",
 )
 
-DASHBOARD = CATALOGUE.fine("dashboard_open", "Dashboard is open")
+DASHBOARD = CATALOGUE.fine("service_dashboard_open", "Dashboard is open")
 DASHBOARD_CLOSED = CATALOGUE.warning(
-    "dashboard_closed",
+    "service_dashboard_closed",
     "Dashboard is not open",
     "the coordinator works, but nobody can look at it in a browser, and it says why",
     "Do what it says; it is tried again every ten seconds, without a restart",
