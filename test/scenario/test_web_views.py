@@ -12,7 +12,7 @@ from hems.domain.plan import Plan
 from hems.domain.prices import PriceOrigin
 from hems.simulation.simulated_inverter import SimulatorOptions
 from hems.web.frame import Frame, FrameMaker
-from hems.web.live import TODAY_UNKNOWN
+from hems.web.live import today_unknown
 from hems.web.models.live import LiveState
 from hems.web.present.alerts import alerts_of
 from hems.web.present.configuration import configuration_view
@@ -41,7 +41,7 @@ class Looker:
 
     def live(self, index: int = -1) -> LiveState:
         assert self.loaded is not None
-        return live_state(self.frames[index], self.loaded, TODAY_UNKNOWN)
+        return live_state(self.frames[index], self.loaded, today_unknown(""))
 
 
 def look(
@@ -183,3 +183,12 @@ def test_every_decision_of_the_run_can_be_told(tmp_path: Path) -> None:
         if frame.decision is not None:
             assert decision_summary(frame.decision, frame).reason == frame.decision.reason
         assert isinstance(alerts_of(frame), list)
+
+
+def test_a_house_without_a_battery_is_well(tmp_path: Path) -> None:
+    house = SimulatorOptions(model="GW6000-DT", load=500.0, pv=2000.0)
+    looker = look(tmp_path, house=house, strategy="self_use", minutes=5)
+    frame = looker.frames[-1]
+    assert frame.has_battery is False
+    assert [alert.kind for alert in alerts_of(frame) if alert.severity == "error"] == []
+    assert health_view(frame).status != "failing"

@@ -16,7 +16,7 @@ from hems.domain.prices import PriceSeries, RetailPrice
 from hems.domain.readings import SiteSnapshot
 from hems.domain.record import EventRecord
 from hems.domain.safety import HeldViolation, SafetyEnvelope
-from hems.domain.site import SiteSpec
+from hems.domain.site import Ability, SiteSpec
 from hems.domain.time_grid import floor_to_grid, local_date, local_day_bounds
 
 PRICES_AHEAD = timedelta(days=2)
@@ -42,6 +42,8 @@ class Frame:
     envelope: SafetyEnvelope | None
     held: tuple[HeldViolation, ...]
     spec: SiteSpec | None
+    has_battery: bool
+    """False only where the inverter is known to have none."""
     decision: Decision | None
     decision_count: int
     plan: Plan | NoPlan | None
@@ -65,7 +67,7 @@ class FrameMaker:
     def make(self) -> Frame:
         """Return the house as it is."""
         coordinator, now = self._household.coordinator, self._household.clock.now()
-        parts, context = coordinator.parts, coordinator.last_context
+        parts, context, inverter = coordinator.parts, coordinator.last_context, self._household.collector.inverter
         return Frame(
             at=now,
             status=self._household.status(),
@@ -73,6 +75,7 @@ class FrameMaker:
             envelope=coordinator.envelope,
             held=parts.safety.held(now),
             spec=parts.safety.spec,
+            has_battery=inverter is None or inverter.capabilities.can(Ability.READ_BATTERY),
             decision=parts.decisions.last,
             decision_count=parts.decisions.decision_count,
             plan=parts.decisions.plan,

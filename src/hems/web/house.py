@@ -38,6 +38,8 @@ class House:
         self._frame: Frame | None = None
         self._tell: Callable[[Frame, Frame | None], None] | None = None
         self.stream = Stream(secrets.token_hex(4))
+        self.waiting_orders = 0
+        """Orders on their way, not yet answered."""
         household.watch(self._after_cycle)
 
     @property
@@ -93,7 +95,11 @@ class House:
     async def order(self, order: Order, by: str) -> OrderOutcome:
         """Have the control loop take ``order``, and return what it did."""
         taking = self._household.orders.take(order, by)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(taking, self._control_loop))
+        self.waiting_orders += 1
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(taking, self._control_loop))
+        finally:
+            self.waiting_orders -= 1
 
 
 def has_new_plan(frame: Frame, before: Frame | None) -> bool:

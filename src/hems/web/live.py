@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
-from hems.domain.time_grid import floor_to_grid
 from hems.web.frame import Frame
 from hems.web.house import House, NotYet, has_new_plan
 from hems.web.models.base import utc_text
@@ -20,7 +19,14 @@ from hems.web.stream import LIVE_EVENT
 
 log = structlog.get_logger(__name__)
 
-TODAY_UNKNOWN = Today(saved=None, saved_basis="not computed yet", cost=None)
+REFRESH_TODAY = timedelta(seconds=60)
+"""A quarter that has closed is on disk some seconds later."""
+
+
+def today_unknown(why: str) -> Today:
+    """Return a day of which nothing is known."""
+    nothing = dict.fromkeys(("saved", "cost", "pv_wh", "load_wh", "import_wh", "export_wh"))
+    return Today(saved_basis=why, **nothing)
 
 
 class LiveBoard:
@@ -30,8 +36,8 @@ class LiveBoard:
         """``read_today`` computes the figures of the local day so far, without blocking the loop."""
         self._house = house
         self._read_today = read_today
-        self._today = TODAY_UNKNOWN
-        self._today_of: datetime | None = None
+        self._today = today_unknown("not computed yet")
+        self._today_at: datetime | None = None
         self._reading: asyncio.Task[None] | None = None
         self._state: LiveState | None = None
         self._json: bytes | None = None
@@ -69,10 +75,10 @@ class LiveBoard:
             stream.publish("plan", json.dumps({"at": utc_text(frame.at)}))
 
     def _refresh_today(self, now: datetime) -> None:
-        quarter = floor_to_grid(now)
-        if quarter == self._today_of or (self._reading is not None and not self._reading.done()):
+        is_fresh = self._today_at is not None and timedelta(0) <= now - self._today_at < REFRESH_TODAY
+        if is_fresh or (self._reading is not None and not self._reading.done()):
             return
-        self._today_of = quarter
+        self._today_at = now
         self._reading = asyncio.create_task(self._take_today(now), name="figures of today")
 
     async def _take_today(self, now: datetime) -> None:
@@ -80,4 +86,4 @@ class LiveBoard:
             self._today = await self._read_today(now)
         except Exception as error:  # a figure that cannot be made must not keep the page from showing the house
             log.exception("the figures of today could not be made")
-            self._today = Today(saved=None, saved_basis=f"cannot be computed: {error}", cost=None)
+            self._today = today_unknown(f"cannot be computed: {error}")

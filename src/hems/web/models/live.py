@@ -22,6 +22,7 @@ from hems.web.models.base import (
     Seconds,
     Utc,
     Volts,
+    WattHours,
     Watts,
 )
 from hems.web.models.orders import OrdersView
@@ -116,6 +117,10 @@ class Today(Model):
     saved: Money | None = Field(description="Against plain self-use, stored energy valued (F5).", examples=[3.42])
     saved_basis: str = Field(description="What the figure rests on, or why there is none.")
     cost: Money | None = Field(description="The real bill of the day so far; negative is income.", examples=[2.10])
+    pv_wh: WattHours | None = Field(description="Measured so far, as all energies here.", examples=[8400.0])
+    load_wh: WattHours | None = Field(examples=[5200.0])
+    import_wh: WattHours | None = Field(examples=[1100.0])
+    export_wh: WattHours | None = Field(examples=[3900.0])
 
 
 class Alert(Model):
@@ -145,7 +150,7 @@ class LiveState(Model):
     stop_reason: str | None
     connection: Connection
     readings: Readings | None = Field(description="Null before the first answer of the inverter.")
-    battery_capacity_wh: float | None = Field(json_schema_extra={"unit": "Wh"}, examples=[10000.0])
+    battery_capacity_wh: WattHours | None = Field(examples=[10000.0])
     mode: ModeNow
     decision: DecisionNow | None
     next_decision_at: Utc | None
@@ -158,3 +163,4 @@ class LiveState(Model):
     time_zone: str = Field(description="The house's; for showing local times.", examples=["Europe/Warsaw"])
     language: Literal["en", "pl"] = Field(description="The configured language of the sentences.")
     version: str = Field(examples=["0.1.0"])
+    simulated: bool = Field(description="Whether this is the built-in simulated house.")

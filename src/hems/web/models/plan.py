@@ -82,6 +82,7 @@ class PlanView(Model):
     capacity_wh: WattHours | None
     method: str | None
     gap: Money | None = Field(description="Certificate: no plan is cheaper by more.")
+    saves: Money | None = Field(description="What the plan is expected to save over plain self-use.", examples=[1.84])
     reasoning: ReasoningView | None
     slots: PlanColumns | None
     remarks: list[str] = Field(description="What could not be kept, and what was done instead.")

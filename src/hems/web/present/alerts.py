@@ -31,7 +31,8 @@ def _of_service(frame: Frame) -> Iterator[Alert]:
 def _of_safety(frame: Frame) -> Iterator[Alert]:
     since = {held.violation.cause: held.since for held in frame.held}
     for violation in () if frame.envelope is None else frame.envelope.violations:
-        if not is_grave(violation):
+        is_lacking = violation.cause is Cause.BATTERY_UNKNOWN and not frame.has_battery
+        if not is_grave(violation) or is_lacking:
             continue
         severity = "warning" if violation.cause is Cause.STOPPED_BY_PERSON else "error"
         yield Alert(

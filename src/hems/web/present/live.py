@@ -48,6 +48,7 @@ def live_state(frame: Frame, loaded: Loaded, today: Today) -> LiveState:
         time_zone=settings.site.time_zone,
         language=settings.decision.language,
         version=status["version"],
+        simulated=settings.inverter.is_simulated,
     )
 
 

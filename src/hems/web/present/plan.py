@@ -12,6 +12,7 @@ from hems.domain.outlook import HomeModel
 from hems.domain.plan import Choice, NoPlan, Plan, Reasoning
 from hems.domain.prices import PricePart
 from hems.domain.time_grid import MTU, floor_to_grid
+from hems.planning.comparison import compare
 from hems.web.frame import Frame
 from hems.web.models.plan import (
     ChoiceView,
@@ -44,6 +45,7 @@ def plan_view(frame: Frame, loaded: Loaded) -> PlanView:
         capacity_wh=None if home is None else home.capacity_wh,
         method=plan.method if isinstance(plan, Plan) else None,
         gap=round(plan.gap, _MONEY_DIGITS) if isinstance(plan, Plan) else None,
+        saves=_saves(frame),
         reasoning=reasoning_view(plan.reasoning) if isinstance(plan, Plan) else None,
         slots=_columns(plan, home, loaded) if isinstance(plan, Plan) and home is not None else None,
         remarks=[] if plan is None else list(plan.remarks),
@@ -103,6 +105,13 @@ def forecasts_view(frame: Frame) -> ForecastsView:
     if outlook is None:
         return ForecastsView(load=None, pv=None)
     return ForecastsView(load=_forecast(outlook.load), pv=_forecast(outlook.pv))
+
+
+def _saves(frame: Frame) -> float | None:
+    if not isinstance(frame.plan, Plan) or frame.outlook is None:
+        return None
+    comparison = compare(frame.outlook, frame.plan)
+    return None if comparison is None else round(comparison.saving, _MONEY_DIGITS)
 
 
 def _why_none(frame: Frame) -> str:
