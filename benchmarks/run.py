@@ -50,6 +50,7 @@ def configuration(folder: Path, host: str = "simulator", **inverter: object) -> 
         "battery_management": {"capacity_kwh": 10.0},
         "prices": {"pse": {"base_url": DEAD_END}},
         "simulator": {"initial_soc": 60},
+        "web": {"enabled": False},  # the section "web" measures with it
     }
     path = folder / "config" / "master_coordinator_config.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ def measure_footprint(options: argparse.Namespace) -> list[Row]:
                 process.terminate()
                 process.wait()
     return [
-        Row(what="memory (RSS) at a 5 s poll", promised="90 MB", measured=f"{rss_mb:.1f} MB", kept=rss_mb <= 90),
+        Row(what="memory (RSS) at a 5 s poll, without the dashboard", promised="90 MB", measured=f"{rss_mb:.1f} MB", kept=rss_mb <= 90),
         Row(
             what=f"processor at a 5 s poll, mean of {options.minutes:g} min",
             promised="2 % of a core",

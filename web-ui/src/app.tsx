@@ -8,7 +8,7 @@ import { TopBar } from "./components/top-bar";
 import { language } from "./i18n";
 import { t } from "./i18n/shared";
 import { pages } from "./pages";
-import { page } from "./router";
+import { PAGES, isLost, page } from "./router";
 import { live } from "./state/live";
 import { begin, isStranger, startProblem } from "./state/session";
 
@@ -18,8 +18,8 @@ export function App() {
   const name = page.value;
   useEffect(() => {
     document.documentElement.lang = language.value;
-    document.title = `${t(`nav.${name}`)} · ${t("app.name")}`;
-  }, [name, language.value]);
+    document.title = `${isLost.value ? t("page.unknown") : t(`nav.${name}`)} · ${t("app.name")}`;
+  }, [name, language.value, isLost.value]);
   useEffect(() => {
     if (!first.current) {
       window.scrollTo(0, 0);
@@ -41,10 +41,26 @@ export function App() {
       <TopBar />
       <main id="content" ref={main} tabIndex={-1} class={`page page-${name}`}>
         <Banners />
-        {live.value !== null ? <Page /> : <Starting />}
+        {isLost.value ? <NoSuchPage /> : live.value !== null ? <Page /> : <Starting />}
       </main>
       <Navigation place="bottom" />
     </>
+  );
+}
+
+function NoSuchPage() {
+  return (
+    <section class="card" data-testid="no-such-page">
+      <h1>{t("page.unknown")}</h1>
+      <p class="quiet">{t("page.unknown.go")}</p>
+      <p class="toolbar">
+        {PAGES.map((each) => (
+          <a key={each} class="link" href={`#/${each}`}>
+            {t(`nav.${each}`)}
+          </a>
+        ))}
+      </p>
+    </section>
   );
 }
 

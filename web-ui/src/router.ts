@@ -13,6 +13,9 @@ const parts = computed(() => hash.value.replace(/^#\/?/, "").split("?", 2));
 
 export const page = computed<PageName>(() => PAGES.find((name) => name === parts.value[0]) ?? "now");
 
+/** Whether the address names a page that there is not. */
+export const isLost = computed(() => parts.value[0] !== "" && parts.value[0] !== undefined && !PAGES.some((name) => name === parts.value[0]));
+
 /** What follows the page's name, for the page itself. */
 export const query = computed(() => new URLSearchParams(parts.value[1] ?? ""));
 

@@ -1,5 +1,8 @@
 /** Local times of the house's zone. Moments are epoch milliseconds; no day is taken to have 24 hours. */
 
+/** What a field for a time of day takes: 24 hours, on every device. */
+export const CLOCK_PATTERN = "([01]?[0-9]|2[0-3]):[0-5][0-9]";
+
 export interface LocalTime {
   year: number;
   month: number;

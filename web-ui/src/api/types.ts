@@ -139,13 +139,23 @@ export interface LiveState {
   next_decision_at: string | null;
   next_change: Change | null;
   price: PriceNow;
-  today: { saved: number | null; saved_basis: string; cost: number | null };
+  today: {
+    saved: number | null;
+    saved_basis: string;
+    cost: number | null;
+    pv_wh?: number | null;
+    load_wh?: number | null;
+    import_wh?: number | null;
+    export_wh?: number | null;
+  };
   orders: OrdersView;
   safety_clear: boolean | null;
   alerts: Alert[];
   time_zone: string;
   language: Language;
   version: string;
+  /** Whether this is a simulated house. */
+  simulated?: boolean;
 }
 
 export type OrderRequest =
@@ -158,6 +168,8 @@ export type OrderRequest =
 
 export interface OrderAnswer {
   message: string;
+  /** False: it was taken, but does not lead to what was asked: refused, or something else goes first. */
+  followed?: boolean;
   decision: Omit<DecisionNow, "confidence_pct"> | null;
   action: { at: string; asked: string; result: string; detail: string | null; register_writes: number } | null;
   orders: OrdersView;
@@ -204,6 +216,8 @@ export interface PlanView {
   capacity_wh: number | null;
   method: string | null;
   gap: number | null;
+  /** What it is expected to save over plain self-use, in money. */
+  saves?: number | null;
   reasoning: Reasoning | null;
   slots: PlanColumns | null;
   remarks: string[];

@@ -17,6 +17,7 @@ export function TopBar() {
       </a>
       <Navigation place="top" />
       <div class="top-end">
+        {live.value?.simulated === true && <span class="tag simulated" data-testid="simulated">{t("top.simulated")}</span>}
         <LineState />
         {live.value !== null && (
           <time class="top-clock" title={live.value.time_zone}>

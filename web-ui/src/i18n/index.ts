@@ -12,10 +12,14 @@ const served = signal<Language | null>(null);
 const stored = readSetting("language");
 if (isLanguage(stored)) chosen.value = stored;
 
-/** The language of the page: chosen here, else the service's, else the browser's. */
-export const language = computed<Language>(
-  () => chosen.value ?? served.value ?? (navigator.language.toLowerCase().startsWith("pl") ? "pl" : "en"),
-);
+/** Return the first language of the browser that the page speaks; null where it speaks none of them. */
+function ofBrowser(): Language | null {
+  const wanted = navigator.languages.length > 0 ? navigator.languages : [navigator.language];
+  return wanted.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage) ?? null;
+}
+
+/** The language of the page: chosen here, else the browser's, else the house's. */
+export const language = computed<Language>(() => chosen.value ?? ofBrowser() ?? served.value ?? "en");
 
 /** The same for Intl. */
 export const locale = computed(() => (language.value === "pl" ? "pl-PL" : "en-GB"));
@@ -25,7 +29,7 @@ export function chooseLanguage(to: Language): void {
   writeSetting("language", to);
 }
 
-/** Take what the service is configured to speak as the default. */
+/** Take what the house is configured to speak, for a browser that speaks none of the page's languages. */
 export function serveLanguage(to: Language): void {
   served.value = to;
 }

@@ -10,6 +10,8 @@ export interface Answer {
   /** Which order it answers, as its button is named. */
   to: OrderRequest["order"];
   ok: boolean;
+  /** False: it was taken, but does not lead to what was asked. */
+  followed: boolean;
   text: string;
   /** What safety or the inverter added. */
   details: string[];
@@ -29,11 +31,11 @@ export async function order(request: OrderRequest): Promise<boolean> {
     const refused = said.decision !== null && said.decision.verdict !== "allowed" ? said.decision.causes : [];
     const details = [...refused, said.action?.detail ?? ""];
     const unsaid = details.filter((text) => text !== "" && !said.message.includes(text));
-    answer.value = { to: request.order, ok: true, text: said.message, details: unsaid };
+    answer.value = { to: request.order, ok: true, followed: said.followed !== false, text: said.message, details: unsaid };
     return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    answer.value = { to: request.order, ok: false, text: error.message || t("app.no-answer"), details: [] };
+    answer.value = { to: request.order, ok: false, followed: false, text: error.message || t("app.no-answer"), details: [] };
     if (error.status === 401) await sessionEnded();
     return false;
   } finally {

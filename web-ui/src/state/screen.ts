@@ -7,6 +7,13 @@ narrow.addEventListener("change", (event) => {
   isNarrow.value = event.matches;
 });
 
+const tight = window.matchMedia("(max-width: 52rem), (max-height: 52rem)");
+/** Whether there is so little room, in width or height, that what can wait is folded. */
+export const isTight = signal(tight.matches);
+tight.addEventListener("change", (event) => {
+  isTight.value = event.matches;
+});
+
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 /** Whether the reader asked for no motion. */
 export const isStill = signal(still.matches);

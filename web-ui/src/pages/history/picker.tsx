@@ -6,7 +6,7 @@ import { clock, local } from "../../format";
 import { keepQuery, query } from "../../router";
 import { serverNow } from "../../state/clock";
 import { zone } from "../../state/live";
-import { daysFrom } from "../../time";
+import { CLOCK_PATTERN, daysFrom } from "../../time";
 import { RANGES, SHOWS, fits, ownQuery, parseLocal, stepped, writeLocal, type RangeName, type Span } from "./range";
 import { w } from "./words";
 import { forgetZooms, zoomOut, zooms } from "./zoom";
@@ -91,14 +91,14 @@ function OwnSpan({ span }: { span: Span | null }) {
   };
   return (
     <form class="toolbar" onSubmit={submit}>
-      <label class="field">
+      <div class="field">
         {w("range.from")}
-        <input type="datetime-local" value={from} required onInput={(event) => setFrom(event.currentTarget.value)} />
-      </label>
-      <label class="field">
+        <LocalFields value={from} change={setFrom} label={w("range.from")} />
+      </div>
+      <div class="field">
         {w("range.to")}
-        <input type="datetime-local" value={to} required onInput={(event) => setTo(event.currentTarget.value)} />
-      </label>
+        <LocalFields value={to} change={setTo} label={w("range.to")} />
+      </div>
       <button type="submit" class="button" disabled={isWrong}>
         {w("show.label")}
       </button>
@@ -106,6 +106,28 @@ function OwnSpan({ span }: { span: Span | null }) {
         {isWrong && from !== "" && to !== "" ? w("range.wrong") : ""}
       </p>
     </form>
+  );
+}
+
+/** A local day and its time of day, by 24 hours on every device; `value` is "2026-11-25T07:30". */
+function LocalFields({ value, change, label }: { value: string; change: (to: string) => void; label: string }) {
+  const [day = "", clock = ""] = value.split("T", 2);
+  return (
+    <span class="local-fields">
+      <input type="date" value={day} required aria-label={`${label}, ${w("range.day")}`} onInput={(event) => change(`${event.currentTarget.value}T${clock}`)} />
+      <input
+        type="text"
+        inputMode="numeric"
+        class="clock-field"
+        required
+        maxLength={5}
+        pattern={CLOCK_PATTERN}
+        placeholder="00:00"
+        value={clock}
+        aria-label={`${label}, ${w("range.clock")}`}
+        onInput={(event) => change(`${day}T${event.currentTarget.value.trim()}`)}
+      />
+    </span>
   );
 }
 

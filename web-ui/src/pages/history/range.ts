@@ -102,7 +102,7 @@ export function writeLocal(at: number, zone: string): string {
 /** Return the moment that `text` names, local or with its offset; null where it names none. */
 export function parseLocal(text: string | null, zone: string): number | null {
   if (text === null) return null;
-  const parts = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})$/.exec(text)?.slice(1).map(Number);
+  const parts = /^(\d{4})-(\d{2})-(\d{2})T(\d{1,2}):(\d{2})$/.exec(text)?.slice(1).map(Number);
   if (parts === undefined) {
     const at = /T.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
     return Number.isNaN(at) ? null : at;

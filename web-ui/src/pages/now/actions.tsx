@@ -2,10 +2,13 @@
 import { useState } from "preact/hooks";
 import { Card } from "../../components/card";
 import { Icon, type IconName } from "../../components/icon";
+import { Notice } from "../../components/notice";
 import { OrderAnswerLine } from "../../components/order-answer";
 import type { LiveState } from "../../api/types";
 import { order, pending } from "../../state/orders";
+import { line } from "../../state/live";
 import { mayControl } from "../../state/session";
+import { t } from "../../i18n/shared";
 import { OrderForm, type FormName } from "./order-forms";
 import { Standing } from "./standing";
 import { Stop } from "./stop";
@@ -22,6 +25,7 @@ const FORMS: readonly (readonly [FormName, IconName])[] = [
 export function Actions({ state }: { state: LiveState }) {
   const [open, setOpen] = useState<FormName | null>(null);
   const { emergency_stop } = state.orders;
+  const isLost = line.value === "lost";
   return (
     <Card title={w("actions.title")} class="actions">
       {mayControl.value ? (
@@ -32,6 +36,7 @@ export function Actions({ state }: { state: LiveState }) {
               type="button"
               class="button action"
               aria-expanded={open === name}
+              disabled={isLost}
               data-testid={`order-${name.replace("_", "-")}`}
               onClick={() => setOpen(open === name ? null : name)}
             >
@@ -45,7 +50,8 @@ export function Actions({ state }: { state: LiveState }) {
       ) : (
         <p class="quiet">{w("actions.read-only")}</p>
       )}
-      {open !== null && mayControl.value && <OrderForm name={open} done={() => setOpen(null)} />}
+      {isLost && mayControl.value && <Notice severity="warning">{t("lost.orders")}</Notice>}
+      {open !== null && mayControl.value && <OrderForm key={open} name={open} done={() => setOpen(null)} />}
       <OrderAnswerLine />
       <Standing state={state} />
     </Card>
@@ -58,7 +64,7 @@ function Release() {
       type="button"
       class="button"
       data-testid="order-release"
-      disabled={pending.value !== null}
+      disabled={pending.value !== null || line.value === "lost"}
       onClick={() => void order({ order: "release" })}
     >
       <Icon name="release" size={22} />

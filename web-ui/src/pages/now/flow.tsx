@@ -137,17 +137,20 @@ function Node({ flow, island, soc, children }: NodeProps) {
     <g class={classes.join(" ")} data-testid={`flow-${flow.name}`} data-power={flow.power_w ?? ""} data-inward={flow.inward}>
       <circle class="node-disc" cx={x} cy={y} r={RADIUS} />
       {children}
-      <IconAt name={flow.name} x={isBattery ? x - 19 : x} y={y - 26} size={20} />
+      <IconAt name={flow.name} x={isBattery ? x - 20 : x} y={y - 35} size={18} />
       {isBattery && (
-        <text class="node-soc" x={x - 5} y={y - 20.5} data-testid="soc">
+        <text class="node-soc" x={x - 7} y={y - 29.5} data-testid="soc">
           {percent(soc)}
         </text>
       )}
-      <text class="node-value" x={x} y={y + 9}>
+      <text class="node-name" x={x} y={y - 12}>
+        {t(flow.name)}
+      </text>
+      <text class="node-value" x={x} y={y + 12}>
         {value}
         {unit !== "" && <tspan class="node-unit">{`\u00a0${unit}`}</tspan>}
       </text>
-      <text class="node-verb" x={x} y={y + 28}>
+      <text class="node-verb" x={x} y={y + 30}>
         {verb(flow, island)}
       </text>
     </g>

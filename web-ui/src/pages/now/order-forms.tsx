@@ -1,18 +1,21 @@
 /** The forms of the orders: each asks for as little as it can, and sends one order. */
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { OrderRequest, StrategyName } from "../../api/types";
 import { Choice } from "../../components/choice";
 import { percent } from "../../format";
 import { t } from "../../i18n/shared";
 import { serverNow } from "../../state/clock";
-import { live } from "../../state/live";
+import { line, live } from "../../state/live";
 import { order, pending } from "../../state/orders";
+import { isStill } from "../../state/screen";
 import { momentMeant, WhenField, type When } from "./when";
 import { w } from "./words";
 
 export type FormName = "fast_charge" | "hold" | "self_use" | "pause" | "strategy";
 const LEVELS = [80, 90, 100] as const;
+const LEAST_PCT = 10;
+const MOST_PCT = 100;
 const STRATEGIES: readonly StrategyName[] = ["optimal", "multi_factor", "self_use"];
 
 interface FormProps {
@@ -27,21 +30,45 @@ export function OrderForm({ name, done }: FormProps & { name: FormName }) {
 
 function FastChargeForm({ done }: FormProps) {
   const [level, setLevel] = useState(90);
+  const [isOwn, setOwn] = useState(false);
+  const choose = (value: number | "own") => {
+    setOwn(value === "own");
+    if (value !== "own") setLevel(value);
+  };
+  const isLevel = level >= LEAST_PCT && level <= MOST_PCT;
   const [by, setBy] = useState<When>("07:00");
   const ask = (): OrderRequest | null => {
     const at = momentMeant(by, serverNow.value);
-    return at === null ? null : { order: "fast_charge", target_soc_pct: level, by: new Date(at).toISOString() };
+    return at === null || !isLevel ? null : { order: "fast_charge", target_soc_pct: level, by: new Date(at).toISOString() };
   };
   return (
     <Form name="fast_charge" ask={ask} done={done}>
-      <Choice
-        label={w("level")}
-        shown
-        options={LEVELS.map((value) => ({ value, text: percent(value) }))}
-        value={level}
-        onChoose={setLevel}
-        testid="order-level"
-      />
+      <div class="when">
+        <Choice<number | "own">
+          label={w("level")}
+          shown
+          options={[...LEVELS.map((value) => ({ value, text: percent(value) })), { value: "own" as const, text: w("level.own") }]}
+          value={isOwn ? "own" : level}
+          onChoose={choose}
+          testid="order-level"
+        />
+        {isOwn && (
+          <label class="own">
+            {w("level.own-label")}
+            <input
+              type="number"
+              inputMode="numeric"
+              min={LEAST_PCT}
+              max={MOST_PCT}
+              step={1}
+              required
+              value={level}
+              data-testid="order-own-level"
+              onInput={(event) => setLevel(event.currentTarget.valueAsNumber)}
+            />
+          </label>
+        )}
+      </div>
       <WhenField label={w("by")} presets={["07:00", "2", "4"]} value={by} onChange={setBy} isDeadline />
     </Form>
   );
@@ -95,12 +122,17 @@ function Form({ name, ask, done, children }: FormFrameProps) {
     if (request !== null && (await order(request))) done();
   };
   const busy = pending.value !== null;
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.focus({ preventScroll: true });
+    form.current?.scrollIntoView({ block: "nearest", behavior: isStill.value ? "auto" : "smooth" });
+  }, []);
   return (
-    <form class="order-form" aria-label={w(name)} data-testid="order-form" onSubmit={(event) => void submit(event)}>
+    <form ref={form} tabIndex={-1} class="order-form" aria-label={w(name)} data-testid="order-form" onSubmit={(event) => void submit(event)}>
       <p class="order-about">{w(`${name}.about`)}</p>
       {children}
       <div class="order-buttons">
-        <button type="submit" class="button primary" disabled={busy} data-testid="order-submit">
+        <button type="submit" class="button primary" disabled={busy || line.value === "lost"} data-testid="order-submit">
           {busy ? w("order.busy") : w("order")}
         </button>
         <button type="button" class="button" onClick={done}>

@@ -3,6 +3,8 @@ import { Icon, type IconName } from "../../components/icon";
 import type { LiveState, StandingKind, StandingOrder } from "../../api/types";
 import { ago, moment, percent } from "../../format";
 import { named, t } from "../../i18n/shared";
+import { told as sentenceOf } from "../../sentences";
+import { line } from "../../state/live";
 import { order, pending } from "../../state/orders";
 import { mayControl } from "../../state/session";
 import { w } from "./words";
@@ -31,8 +33,11 @@ export function Standing({ state }: { state: LiveState }) {
                 <strong>{told(one, state)}</strong>
                 {one.asked_at !== null && <span class="quiet">{asked(one, one.asked_at)}</span>}
                 {one.problem !== null && (
-                  <span class="doubt" lang={state.language}>
-                    {w("standing.problem", { why: one.problem })}
+                  <span class="doubt">
+                    <Icon name="warning" size={18} />
+                    <span>
+                      {w("standing.problem")} <span lang={state.language}>{sentenceOf(one.problem, state.language)}</span>
+                    </span>
                   </span>
                 )}
               </div>
@@ -40,7 +45,8 @@ export function Standing({ state }: { state: LiveState }) {
                 <button
                   type="button"
                   class="button small"
-                  disabled={pending.value !== null}
+                  disabled={pending.value !== null || line.value === "lost"}
+                  title={line.value === "lost" ? t("lost.orders") : undefined}
                   data-testid={`withdraw-${one.kind}`}
                   onClick={() => void order({ order: "withdraw", what: one.kind })}
                 >

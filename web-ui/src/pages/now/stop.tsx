@@ -1,6 +1,7 @@
 /** The emergency stop: it takes a second press, so that no sleeve stops the house. */
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../../components/icon";
+import { line } from "../../state/live";
 import { order, pending } from "../../state/orders";
 import { w } from "./words";
 
@@ -27,7 +28,7 @@ export function Stop() {
         type="button"
         class={`button danger ${armed ? "armed" : ""}`}
         data-testid="order-stop"
-        disabled={pending.value !== null}
+        disabled={pending.value !== null || line.value === "lost"}
         onClick={() => void press()}
       >
         <Icon name="stop" size={22} />

@@ -1,8 +1,9 @@
 /** Two figures beside the decision: what energy costs now, and what today saved. */
 import { Card } from "../../components/card";
 import type { LiveState } from "../../api/types";
-import { money, number, price, symbol } from "../../format";
+import { energy, money, number, price, symbol } from "../../format";
 import { named, t } from "../../i18n/shared";
+import { told } from "../../sentences";
 import { w } from "./words";
 
 export function PriceTile({ state }: { state: LiveState }) {
@@ -44,7 +45,13 @@ function gain(saved: number | null): string {
 }
 
 export function TodayTile({ state }: { state: LiveState }) {
-  const { saved, saved_basis, cost } = state.today;
+  const { saved, saved_basis, cost, pv_wh, load_wh, import_wh, export_wh } = state.today;
+  const energies = [
+    { name: w("today.pv"), wh: pv_wh, tone: "pv" },
+    { name: w("today.load"), wh: load_wh, tone: "house" },
+    { name: w("today.import"), wh: import_wh, tone: "import" },
+    { name: w("today.export"), wh: export_wh, tone: "export" },
+  ];
   const currency = state.price.currency;
   return (
     <Card title={w("today.title")} class="tile" testid="saved-today">
@@ -55,8 +62,16 @@ export function TodayTile({ state }: { state: LiveState }) {
       {cost !== null && (
         <p>{cost < 0 ? w("today.income", { money: money(-cost, currency) }) : w("today.bill", { money: money(cost, currency) })}</p>
       )}
+      <dl class="today-energies">
+        {energies.map(({ name, wh, tone }) => (
+          <div key={name} class={`today-${tone}`}>
+            <dt>{name}</dt>
+            <dd>{energy(wh)}</dd>
+          </div>
+        ))}
+      </dl>
       <p class="quiet" lang={state.language}>
-        {saved_basis}
+        {told(saved_basis, state.language)}
       </p>
     </Card>
   );

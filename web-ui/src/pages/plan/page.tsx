@@ -6,16 +6,18 @@ import { ModeStrip } from "../../charts/mode-strip";
 import { Card } from "../../components/card";
 import { Failed, Loading, Notice } from "../../components/notice";
 import type { ForecastsView, PlanColumns, PlanView } from "../../api/types";
-import { ago, moment } from "../../format";
+import { ago, money, moment } from "../../format";
 import { language } from "../../i18n";
 import { t } from "../../i18n/shared";
 import { line, live, planNumber, zone } from "../../state/live";
 import { isNarrow } from "../../state/screen";
 import { useResource } from "../../state/resource";
+import { ForceLine } from "./force";
 import { PlanTable } from "./table";
 import { Tip, slotTold } from "./tip";
 import { modeRuns, planTracks, sharedTime } from "./tracks";
 import { Inputs, Why } from "./why";
+import { told } from "../../sentences";
 import { w } from "./words";
 
 const cursor = signal<number | null>(null);
@@ -29,7 +31,13 @@ export function Plan() {
       <div class="page-head">
         <h1>{t("nav.plan")}</h1>
         {shown?.at != null && <p class="quiet">{w("made", { when: moment(shown.at), ago: ago(shown.at) })}</p>}
+        {shown?.saves != null && (
+          <p class="plan-saves" data-testid="plan-saves">
+            {w(shown.saves < 0 ? "saves.loss" : "saves", { money: money(Math.abs(shown.saves), shown.currency) })}
+          </p>
+        )}
       </div>
+      <ForceLine />
       {plan.problem !== null && <Failed problem={plan.problem} retry={plan.reload} />}
       {forecasts.problem !== null && plan.problem === null && <Failed problem={forecasts.problem} retry={forecasts.reload} />}
       {shown === null && plan.loading && <Loading />}
@@ -73,17 +81,17 @@ function Shown({ plan, slots, forecasts }: { plan: PlanView; slots: PlanColumns;
         <p class="quiet plan-hint">{w("tip.hint")}</p>
       </Card>
       <div class="plan-side">
-        <Tip plan={plan} slots={slots} slot={cursor.value} />
-        {isNarrow.value && cursor.value !== null && <Tip plan={plan} slots={slots} slot={cursor.value} floats />}
+        {!(isNarrow.value && cursor.value !== null) && <Tip plan={plan} slots={slots} slot={cursor.value} />}
+        {isNarrow.value && cursor.value !== null && <Sheet plan={plan} slots={slots} slot={cursor.value} />}
       </div>
       <div class="plan-foot">
         {plan.reasoning !== null && <Why plan={plan} slots={slots} reasoning={plan.reasoning} />}
-        {plan.reasoning !== null && <Inputs reasoning={plan.reasoning} />}
+        {plan.reasoning !== null && <Inputs reasoning={plan.reasoning} isEstimated={slots.price_estimated[0] === true} />}
         {plan.remarks.length > 0 && (
           <Card title={w("remarks")}>
             <ul class="bullets" lang={live.value?.language}>
               {plan.remarks.map((remark) => (
-                <li key={remark}>{remark}</li>
+                <li key={remark}>{told(remark, live.value?.language)}</li>
               ))}
             </ul>
           </Card>
@@ -92,4 +100,23 @@ function Shown({ plan, slots, forecasts }: { plan: PlanView; slots: PlanColumns;
       <PlanTable plan={plan} slots={slots} />
     </div>
   );
+}
+
+/** The quarter under the finger, on a phone: closed by its cross, by Escape, and by a press anywhere but on it or the chart. */
+function Sheet(props: { plan: PlanView; slots: PlanColumns; slot: number }) {
+  useEffect(() => {
+    const close = () => (cursor.value = null);
+    const press = (event: PointerEvent) => {
+      const at = event.target instanceof Element ? event.target : null;
+      if (at?.closest(".tip-float, .chart-column") == null) close();
+    };
+    const key = (event: KeyboardEvent) => event.key === "Escape" && close();
+    document.addEventListener("pointerdown", press);
+    document.addEventListener("keydown", key);
+    return () => {
+      document.removeEventListener("pointerdown", press);
+      document.removeEventListener("keydown", key);
+    };
+  }, []);
+  return <Tip {...props} floats close={() => (cursor.value = null)} />;
 }

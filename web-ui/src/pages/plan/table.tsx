@@ -5,6 +5,7 @@ import { number, percent, power, symbol } from "../../format";
 import { t } from "../../i18n/shared";
 import { live } from "../../state/live";
 import { slotTime } from "./tip";
+import { told } from "../../sentences";
 import { w } from "./words";
 
 export function PlanTable({ plan, slots }: { plan: PlanView; slots: PlanColumns }) {
@@ -51,7 +52,7 @@ function Rows({ plan, slots }: { plan: PlanView; slots: PlanColumns }) {
               <td class="num">{power(slots.battery_w[i])}</td>
               <td class="num">{power(slots.grid_w[i])}</td>
               <td class="num">{number(slots.cost[i], 2)}</td>
-              <td lang={live.value?.language}>{slots.reason[i]}</td>
+              <td lang={live.value?.language}>{told(slots.reason[i] ?? "", live.value?.language)}</td>
             </tr>
           ))}
         </tbody>

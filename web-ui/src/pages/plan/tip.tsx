@@ -1,10 +1,14 @@
 /** What one quarter of the plan holds, and why. */
 import { Card } from "../../components/card";
 import { ModeMark } from "../../components/mode";
-import type { PlanColumns, PlanView } from "../../api/types";
+import type { LiveState, PlanColumns, PlanView } from "../../api/types";
 import { clock, moment, money, percent, power, price } from "../../format";
 import { t } from "../../i18n/shared";
 import { live } from "../../state/live";
+import { told } from "../../sentences";
+import { forceOf } from "../../state/force";
+import { Icon } from "../../components/icon";
+import { forceWords } from "./force";
 import { w } from "./words";
 
 /** Less than this is no power [W]. */
@@ -41,10 +45,19 @@ interface TipProps {
   slot: number | null;
   /** Floating over the page, for a phone: told in fewer rows. */
   floats?: boolean;
+  close?: () => void;
 }
 
-export function Tip({ plan, slots, slot, floats = false }: TipProps) {
+/** The first quarter is now: there it is told what is really in force, which an order may have made another than planned. */
+function inForce(i: number): LiveState | null {
+  const state = live.value;
+  return i === 0 && state !== null && forceOf(state) !== null ? state : null;
+}
+
+export function Tip({ plan, slots, slot, floats = false, close }: TipProps) {
   const i = slot ?? 0;
+  const forced = inForce(i);
+  if (forced !== null && !floats) return <Forced state={forced} />;
   const mode = slots.mode[i] ?? "self_use";
   const cost = slots.cost[i] ?? 0;
   const rows: [string, string, string?][] = [
@@ -72,7 +85,7 @@ export function Tip({ plan, slots, slot, floats = false }: TipProps) {
       title={i === 0 ? w("tip.now") : slotTime(slots, i)}
       class={floats ? "tip-float" : "tip"}
       testid={floats ? "plan-tip-float" : "plan-tip"}
-      aside={slots.price_estimated[i] ? <span class="tag">{t("estimated")}</span> : i === 0 ? slotTime(slots, 0) : undefined}
+      aside={close !== undefined ? <Close close={close} /> : slots.price_estimated[i] ? <span class="tag">{t("estimated")}</span> : i === 0 ? slotTime(slots, 0) : undefined}
     >
       <p class="tip-mode">
         <ModeMark mode={mode} size={22} />
@@ -82,7 +95,7 @@ export function Tip({ plan, slots, slot, floats = false }: TipProps) {
         </span>
       </p>
       <p class="tip-reason" lang={live.value?.language}>
-        {slots.reason[i]}
+        {told(slots.reason[i] ?? "", live.value?.language)}
       </p>
       <dl class="rows">
         {rows.map(([name, value, tone]) => (
@@ -92,6 +105,39 @@ export function Tip({ plan, slots, slot, floats = false }: TipProps) {
           </div>
         ))}
       </dl>
+    </Card>
+  );
+}
+
+function Close({ close }: { close: () => void }) {
+  return (
+    <button type="button" class="icon-button tip-close" aria-label={w("tip.close")} title={w("tip.close")} data-testid="plan-tip-close" onClick={close}>
+      <Icon name="cross" size={20} />
+    </button>
+  );
+}
+
+/** What is in force in place of the plan. */
+function Forced({ state }: { state: LiveState }) {
+  const { mode, decision, orders } = state;
+  const force = forceOf(state);
+  if (force === null) return null;
+  const reason = force.kind === "stop" ? orders.emergency_stop_reason : (decision?.reason ?? null);
+  return (
+    <Card title={w("tip.now")} class="tip" testid="plan-tip">
+      <p class="tip-mode">
+        <ModeMark mode={mode.mode} size={22} />
+        <span>
+          {force.kind === "stop" ? t("stop.title") : t(`mode.${mode.mode}`)}
+          {mode.power_w !== null && <span class="quiet"> {w("tip.power", { power: power(mode.power_w) })}</span>}
+        </span>
+      </p>
+      <p class="tip-reason">{forceWords(force)}</p>
+      {reason !== null && reason !== "" && (
+        <p class="quiet" lang={state.language}>
+          {told(reason, state.language)}
+        </p>
+      )}
     </Card>
   );
 }

@@ -1,7 +1,7 @@
 /** The numbers behind the present decision: what stored energy is worth, what else was possible, what it rests on. */
 import { Card } from "../../components/card";
 import type { PlanColumns, PlanView, Reasoning } from "../../api/types";
-import { ago, clock, money, moment, percent, price } from "../../format";
+import { NONE, ago, clock, money, moment, percent, price } from "../../format";
 import { t } from "../../i18n/shared";
 import { w } from "./words";
 
@@ -43,7 +43,7 @@ export function Why({ plan, slots, reasoning }: { plan: PlanView; slots: PlanCol
   if (alternative?.mode !== "self_use" && slots.mode[0] !== "self_use")
     rows.push([w("why.self-use"), dearer(reasoning.self_use_costs_more, currency)]);
   rows.push([w("why.agreement"), percent(reasoning.agreement * 100)]);
-  if (plan.gap !== null) rows.push([w("why.gap"), money(plan.gap, currency)]);
+  if (plan.gap !== null) rows.push([w("why.gap"), plan.gap < 0.005 ? w("why.gap.none") : w("why.gap.some", { money: money(plan.gap, currency) })]);
   return (
     <Card title={w("why")} class="why">
       <dl class="rows wide">
@@ -66,7 +66,8 @@ function dearer(costs_more: number | null, currency: string): string {
   return Number(costs_more.toFixed(2)) === 0 ? w("why.same") : w("why.more", { money: money(costs_more, currency) });
 }
 
-export function Inputs({ reasoning }: { reasoning: Reasoning }) {
+/** `isEstimated`: the price of the present quarter is not a published one. */
+export function Inputs({ reasoning, isEstimated }: { reasoning: Reasoning; isEstimated: boolean }) {
   return (
     <Card title={w("inputs")} class="inputs">
       <div class="scroll">
@@ -82,8 +83,8 @@ export function Inputs({ reasoning }: { reasoning: Reasoning }) {
             {reasoning.inputs.map((input) => (
               <tr key={input.name}>
                 <th scope="row">{inputName(input.name)}</th>
-                <td>{sourceName(input.source)}</td>
-                <td>{input.known_at === null ? t("unknown") : ago(input.known_at)}</td>
+                <td>{input.name === "prices" && isEstimated ? w("source.estimated") : sourceName(input.source)}</td>
+                <td>{input.known_at === null ? NONE : ago(input.known_at)}</td>
               </tr>
             ))}
           </tbody>
