@@ -106,7 +106,12 @@ def measure_footprint(options: argparse.Namespace) -> list[Row]:
                 process.terminate()
                 process.wait()
     return [
-        Row(what="memory (RSS) at a 5 s poll, without the dashboard", promised="90 MB", measured=f"{rss_mb:.1f} MB", kept=rss_mb <= 90),
+        Row(
+            what="memory (RSS) at a 5 s poll, without the dashboard",
+            promised="90 MB",
+            measured=f"{rss_mb:.1f} MB",
+            kept=rss_mb <= 90,
+        ),
         Row(
             what=f"processor at a 5 s poll, mean of {options.minutes:g} min",
             promised="2 % of a core",

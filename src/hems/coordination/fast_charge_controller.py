@@ -17,7 +17,7 @@ from hems.decision.wording import Language
 from hems.domain.command import Command, Mode
 from hems.domain.decision import Decision, DecisionContext, Priority, Proposal
 from hems.domain.errors import RejectedData
-from hems.domain.fast_charge import FastChargeRequest
+from hems.domain.fast_charge import ChargeKind, ChargeWhy, FastChargeRequest
 from hems.domain.prices import RetailPrice
 from hems.domain.readings import SiteSnapshot
 from hems.domain.time_grid import MTU, floor_to_grid
@@ -27,6 +27,9 @@ from hems.safety.gate import MIN_FORCED_POWER_W
 CHARGE_EFFICIENCY = 0.90
 """Share of the power asked for that arrives as stored energy, low on purpose: being early costs little, late breaks a
 promise. Hybrid inverters and LFP packs reach 0.93-0.97 one way."""
+
+LIKELY_EFFICIENCY = 0.95
+"""The middle of what such houses reach: for saying what will likely be there, where being low would be untrue too."""
 
 SLACK = MTU
 """Time in reserve for a late start and for what the house takes from the battery on the way."""
@@ -81,6 +84,8 @@ class FastChargeController:
         self._tell = tell
         self.request: FastChargeRequest | None = None
         self.problem: str | None = None
+        self._bound_w: float | None = None
+        """The last bound [W] under which anything could be charged; None before the first."""
 
     def refresh(self, now: datetime) -> bool:
         """Look for a new or withdrawn request; return whether anything changed."""
@@ -96,6 +101,8 @@ class FastChargeController:
         except RejectedData as error:
             request, self.problem = None, str(error)
         self.request = request
+        if request is None:
+            self._bound_w = None  # the next one may come days later, to a warmer or fuller battery
         return request != before
 
     def ask(self, request: FastChargeRequest) -> None:
@@ -118,6 +125,8 @@ class FastChargeController:
         safety allow now [W].
         """
         request, soc_pct = self.request, context.snapshot.battery.soc_pct
+        if request is not None and charge_bound_w >= MIN_FORCED_POWER_W:
+            self._bound_w = charge_bound_w
         if request is None or context.at >= request.deadline or soc_pct is None:
             return None
         power_w = self._power_w(charge_bound_w)
@@ -131,7 +140,9 @@ class FastChargeController:
             needed = timedelta(0)
         slots = charging_slots(context.at, request.deadline, needed, prices)
         if floor_to_grid(context.at) in slots:
-            return self._charge(context, request, power_w, needed)
+            may_charge = charge_bound_w >= MIN_FORCED_POWER_W
+            why = self._why(context, soc_pct, needed, slots, prices) if may_charge else ChargeWhy(kind=ChargeKind.WAITS)
+            return self._charge(context, request, why)
         if left <= LAST_STRETCH or worth_holding(context.at, request.deadline, slots, prices):
             return self._hold(context, request)
         return None
@@ -151,16 +162,55 @@ class FastChargeController:
         needed = time_needed(soc_pct, request.target_soc_pct, self._options.capacity_wh, power_w)
         return decision.at + needed - SLACK
 
+    def falls_short_pct(self, soc_pct: float, start: datetime) -> float | None:
+        """Return the SoC [%] that charging from ``start`` on will likely reach, where that is less than was asked.
+
+        None where it suffices to a whole percent, nothing is asked for, or how fast it may charge is not known yet.
+        """
+        request, bound_w = self.request, self._bound_w
+        if request is None or bound_w is None:
+            return None
+        power_w = min(self._options.charge_power_w, bound_w)
+        target_pct, left = request.target_soc_pct, request.deadline - start
+        reached_pct = reachable_pct(soc_pct, target_pct, left, self._options.capacity_wh, power_w)
+        return reached_pct if round(reached_pct) < target_pct and reached_pct < target_pct else None
+
+    def _why(
+        self,
+        context: DecisionContext,
+        soc_pct: float,
+        needed: timedelta,
+        slots: frozenset[datetime],
+        prices: Sequence[RetailPrice],
+    ) -> ChargeWhy:
+        """Return why the present quarter is one of ``slots``; what may be charged now is known."""
+        request, bound_w = self.request, self._bound_w
+        if request is None or bound_w is None:
+            raise AssertionError("asked only of a request that is followed under a known bound")
+        power_w, left = min(self._options.charge_power_w, bound_w), request.deadline - context.at
+        reached_pct = self.falls_short_pct(soc_pct, context.at)
+        if reached_pct is not None:
+            likely = _charging_time(
+                soc_pct, request.target_soc_pct, self._options.capacity_wh, power_w * LIKELY_EFFICIENCY
+            )
+            return ChargeWhy(
+                kind=ChargeKind.SHORT, needed=likely, power_w=power_w, left=left, reachable_pct=reached_pct
+            )
+        quarters = _quarters(context.at, request.deadline)
+        kind = ChargeKind.CHEAPEST
+        if not {price.start for price in prices}.issuperset(quarters):
+            kind = ChargeKind.BLIND
+        elif len(slots) == len(quarters):
+            kind = ChargeKind.ALL
+        return ChargeWhy(kind=kind, needed=needed, power_w=power_w, left=left)
+
     def _power_w(self, charge_bound_w: float) -> float:
         """Return what the battery will be charged with; a bound of nothing is passing, and says nothing of later."""
         bounded = charge_bound_w if charge_bound_w >= MIN_FORCED_POWER_W else float("inf")
         return min(self._options.charge_power_w, bounded)
 
-    def _charge(
-        self, context: DecisionContext, request: FastChargeRequest, power_w: float, needed: timedelta
-    ) -> Proposal:
-        words = self._words(context.at)
-        reason = words.charge_reason(request.target_soc_pct, request.deadline, needed, power_w)
+    def _charge(self, context: DecisionContext, request: FastChargeRequest, why: ChargeWhy) -> Proposal:
+        reason = self._words(context.at).charge_reason(request.target_soc_pct, request.deadline, why)
         return self._proposal(
             context,
             request,
@@ -210,12 +260,33 @@ def _top_up_waits(context: DecisionContext, spare: timedelta) -> bool:
 
 def time_needed(soc_pct: float, target_soc_pct: float, capacity_wh: float, power_w: float) -> timedelta:
     """Return how long charging with ``power_w`` takes to the target, a reserve included; nothing at the target."""
+    charging = _charging_time(soc_pct, target_soc_pct, capacity_wh, power_w * CHARGE_EFFICIENCY)
+    return charging + SLACK if charging else charging
+
+
+def reachable_pct(soc_pct: float, target_soc_pct: float, left: timedelta, capacity_wh: float, power_w: float) -> float:
+    """Return the SoC [%] that charging with ``power_w`` all of the time ``left`` likely reaches, at most the target.
+
+    The reverse of ``time_needed`` without its reserves: what is likely, not what is safe. A battery above the target
+    stays where it is, and so does one with no time left.
+    """
+    stored_pct = max(0.0, left / timedelta(hours=1)) * power_w * LIKELY_EFFICIENCY / capacity_wh * 100.0
+    fast_pct = min(stored_pct, max(0.0, TAPER_FROM_PCT - soc_pct))
+    reached_pct = soc_pct + fast_pct + (stored_pct - fast_pct) / TAPER_TIMES
+    return max(soc_pct, min(reached_pct, target_soc_pct))
+
+
+def _charging_time(soc_pct: float, target_soc_pct: float, capacity_wh: float, stored_w: float) -> timedelta:
+    """Return how long it takes to the target where ``stored_w`` [W] arrive in the battery below its taper."""
     below_pct = max(0.0, min(target_soc_pct, TAPER_FROM_PCT) - soc_pct)
     above_pct = max(0.0, target_soc_pct - max(soc_pct, TAPER_FROM_PCT))
-    if not (below_pct or above_pct):
-        return timedelta(0)
-    wh = (below_pct + TAPER_TIMES * above_pct) / 100.0 * capacity_wh
-    return timedelta(hours=wh / (power_w * CHARGE_EFFICIENCY)) + SLACK
+    return timedelta(hours=(below_pct + TAPER_TIMES * above_pct) / 100.0 * capacity_wh / stored_w)
+
+
+def _quarters(now: datetime, deadline: datetime) -> list[datetime]:
+    """Return the starts of the quarters from the present one to ``deadline``."""
+    first = floor_to_grid(now)
+    return [first + index * MTU for index in range(-((first - deadline) // MTU))]
 
 
 def charging_slots(
@@ -228,9 +299,8 @@ def charging_slots(
     """
     if needed <= timedelta(0):
         return frozenset()
-    first = floor_to_grid(now)
     price_of = {price.start: price.import_per_kwh for price in prices}
-    starts = [first + index * MTU for index in range(-((first - deadline) // MTU))]
+    starts = _quarters(now, deadline)
     if any(start not in price_of for start in starts):
         return frozenset(starts)
     chosen: set[datetime] = set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hems.decision.order_words import ORDER_SENTENCES, OrderWords
+from hems.decision.order_words import ORDER_SENTENCES, OrderWords, called
 from hems.decision.wording import Language
 from hems.domain.command import Command, Mode
 from hems.domain.decision import DecisionContext, Priority, Proposal, Refused
@@ -198,8 +198,9 @@ class OrderBook:
         if choice.instead_of == options.configured and choice.name in options.strategies:
             return
         self.choice = None
-        told = ORDER_SENTENCES[options.language]["lapsed"]
-        self._tell("order", "info", told.format(name=choice.name, by=choice.by, configured=options.configured))
+        lost, now = (called(name, options.language) for name in (choice.name, options.configured))
+        told = ORDER_SENTENCES[options.language]["lapsed"].format(name=lost, by=choice.by, configured=now)
+        self._tell("order", "info", told)
         self._save()
 
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from hems.coordination.fast_charge_controller import FastChargeController
 from hems.coordination.master_coordinator import MasterCoordinator
 from hems.coordination.pacing import Heard
-from hems.decision.order_sentences import Came, sentence_of
-from hems.decision.order_words import OrderWords
+from hems.decision.order_sentences import Came, is_followed, sentence_of
+from hems.decision.order_words import OrderWords, begun
 from hems.decision.wording import Language
 from hems.domain.command import Mode
 from hems.domain.errors import OrderRefused
@@ -70,6 +70,8 @@ class _Taken:
     released: tuple[Violation, ...] = ()
     mark: StandingOrder | FastChargeRequest | None = None
     """What stands because of it; something else standing in its place has replaced it."""
+    before: StandingOrder | FastChargeRequest | None = None
+    """What it replaced."""
 
 
 class OrderDesk:
@@ -163,7 +165,10 @@ class OrderDesk:
     def _take_timed(self, order: TimedOrder, by: str, now: datetime, words: OrderWords) -> _Taken:
         until = _ahead(order.until, now, words)
         standing = StandingOrder(kind=kind_of(order), until=until, asked_at=self._asked_at(now), by=by)
-        return _Taken(not_kept=self._coordinator.parts.orders.stand(standing), mark=standing)
+        before = self._coordinator.parts.orders.timed
+        if before is not None and (before.until <= now or (before.kind, before.until) == (standing.kind, until)):
+            before = None
+        return _Taken(not_kept=self._coordinator.parts.orders.stand(standing), mark=standing, before=before)
 
     def _take_fast_charge(self, order: FastCharge, by: str, now: datetime, words: OrderWords) -> _Taken:
         if not is_target(order.target_soc_pct):
@@ -172,9 +177,12 @@ class OrderDesk:
         request = FastChargeRequest(
             target_soc_pct=order.target_soc_pct, deadline=deadline, asked_at=self._asked_at(now), by=by
         )
+        before = self._fast_charge.request
+        if before is not None and (before.deadline <= now or _is_same(before, request)):
+            before = None
         self._fast_charge.ask(request)
         self._fast_charge.refresh(now)
-        return _Taken(mark=request)
+        return _Taken(mark=request, before=before)
 
     def _withdraw(self, order: Withdraw, now: datetime) -> _Taken:
         if order.kind is OrderKind.FAST_CHARGE:
@@ -215,6 +223,8 @@ class OrderDesk:
             released=taken.released,
             held=parts.safety.held(now),
             not_kept=taken.not_kept,
+            before=taken.before,
+            falls_short_pct=_falls_short_pct(coordinator, now),
         )
         return OrderOutcome(
             order=order,
@@ -224,21 +234,47 @@ class OrderDesk:
             why_no_decision=why,
             action=action,
             sentence=sentence_of(came, words),
+            followed=is_followed(came),
         )
 
 
 def standing_of(coordinator: MasterCoordinator) -> Standing:
     """Return all that stands by a person's order, as far as ``coordinator`` knows now."""
-    parts = coordinator.parts
-    orders, stop = parts.orders, parts.safety.persons_stop(parts.clock.now())
+    parts, now = coordinator.parts, coordinator.parts.clock.now()
+    orders, stop, request = parts.orders, parts.safety.persons_stop(now), parts.fast_charge.request
+    problem, reached_pct = None, _falls_short_pct(coordinator, now)
+    if request is not None and reached_pct is not None:
+        words = OrderWords(orders.options.language, orders.options.zone, now)
+        problem = words.falls_short("problem", request.target_soc_pct, request.deadline, reached_pct)
     return Standing(
         timed=orders.timed,
-        fast_charge=parts.fast_charge.request,
+        fast_charge=request,
         choice=orders.choice,
         in_charge=orders.in_charge,
         configured=orders.options.configured,
         stop=None if stop is None else PersonsStop(since=stop.since, detail=stop.violation.detail),
+        problem=problem,
     )
+
+
+def _falls_short_pct(coordinator: MasterCoordinator, now: datetime) -> float | None:
+    """Return what the fast charge that stands will likely reach in time [%], where that is less than was asked.
+
+    What goes before it until a time takes that time from it.
+    """
+    parts, snapshot = coordinator.parts, coordinator.snapshot
+    request, timed = parts.fast_charge.request, parts.orders.timed
+    soc_pct = None if snapshot is None else snapshot.battery.soc_pct
+    if request is None or soc_pct is None:
+        return None
+    goes_before = timed is not None and (
+        timed.kind is OrderKind.PAUSE or (timed.kind is OrderKind.SELF_USE and timed.asked_at > request.asked_at)
+    )
+    return parts.fast_charge.falls_short_pct(soc_pct, max(now, timed.until) if timed and goes_before else now)
+
+
+def _is_same(one: FastChargeRequest, other: FastChargeRequest) -> bool:
+    return (one.target_soc_pct, one.deadline) == (other.target_soc_pct, other.deadline)
 
 
 def _ahead(until: datetime, now: datetime, words: OrderWords) -> datetime:
@@ -265,9 +301,9 @@ def _told(order: Order, words: OrderWords, in_charge: str) -> str:
         case FastCharge():
             return words.say("asked.fast_charge", soc=words.percent(order.target_soc_pct), at=words.at(order.deadline))
         case Withdraw():
-            return words.say(f"withdrawn.{order.kind.value}", name=in_charge)
+            return begun(words.say(f"withdrawn.{order.kind.value}", name=words.who(in_charge)))
         case ChooseStrategy():
-            return words.say("chosen", name=order.name)
+            return begun(words.say("chosen", name=words.who(order.name)))
         case EmergencyStop():
             return words.say("stopped")
         case ReleaseLatch():

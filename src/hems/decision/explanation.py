@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from hems.decision.factors import figure
+from hems.decision.order_words import begun, called
+from hems.decision.wording import WORDS, Language
 from hems.domain.command import Command, Mode
 from hems.domain.decision import Allowed, DecisionContext, Narrowed, Proposal, Verdict
-from hems.domain.units import kwh_from_wh
+from hems.domain.units import kw_from_w, kwh_from_wh
 
 _SECONDS_PER_HOUR = 3600.0
 
 
 def describe_command(command: Command) -> str:
-    """Return the command in words: ``charge with 5000 W to 100 %``."""
-    words = command.mode.value.replace("_", " ")
+    """Return the command in words: ``charge at 5 kW to 100 %``."""
+    words = _mode(command)
     if command.power_w is not None:
-        words += f" with {command.power_w:.0f} W"
+        words += f" at {_power(command.power_w)}"
     if command.target_soc_pct is not None:
         words += f" to {figure(command.target_soc_pct)} %"
     if command.export_limit_w is not None:
@@ -30,21 +32,22 @@ def explain(
 ) -> str:
     """Return why the command of ``verdict`` is what happens: the wish, what held or bounded it, money, next best."""
     if winner is None:
-        parts = ["nothing was proposed: self-use"]
+        parts, wanted = ["nothing was proposed: self-use"], None
     elif kept is not None:
-        parts = [f"{kept}; {winner.source} would {describe_command(winner.command)}: {winner.reason}"]
+        parts = [f"{kept}; {_who(winner.source)} asks for {describe_command(winner.command)}: {winner.reason}"]
+        wanted = context.active
     else:
-        parts = [winner.reason]
-    parts.extend(_bounding(verdict))
+        parts, wanted = [winner.reason], winner.command
+    parts.extend(_bounding(verdict, wanted))
     if winner is not None and winner.reasoning is not None:
-        return "; ".join(parts)  # a plan's sentence has told the money and what else there was
+        return begun("; ".join(parts))  # a plan's sentence has told the money and what else there was
     cost = cost_text(context, command_of(verdict))
     if cost is not None:
         parts.append(cost)
     if others:
         best = others[0]
-        parts.append(f"next best, from {best.source}: {describe_command(best.command)}")
-    return ". ".join(parts)
+        parts.append(f"next best, from {_who(best.source)}: {describe_command(best.command)}")
+    return ". ".join(begun(part) for part in parts)
 
 
 def command_of(verdict: Verdict) -> Command:
@@ -54,12 +57,31 @@ def command_of(verdict: Verdict) -> Command:
     return verdict.fallback
 
 
-def _bounding(verdict: Verdict) -> list[str]:
+def _bounding(verdict: Verdict, wanted: Command | None) -> list[str]:
     if isinstance(verdict, Allowed):
         return []
-    causes = "; ".join(verdict.causes)
-    now = describe_command(command_of(verdict))
-    return [f"narrowed to {now}: {causes}" if isinstance(verdict, Narrowed) else f"refused, {now}: {causes}"]
+    causes, command = "; ".join(verdict.causes), command_of(verdict)
+    if not isinstance(verdict, Narrowed):
+        return [f"refused, {describe_command(command)}: {causes}"]
+    if wanted is None:
+        return [f"less than asked, {describe_command(command)}: {causes}"]
+    now, asked = describe_command(command), describe_command(wanted)
+    if command.mode is wanted.mode and command.target_soc_pct == wanted.target_soc_pct:
+        now, asked = (now if one.power_w is None else _power(one.power_w) for one in (command, wanted))
+    return [f"less than asked, {now} instead of {asked}: {causes}"]
+
+
+def _who(source: str) -> str:
+    """Return what people call ``source``, without the name that the configuration has for it."""
+    return called(source, Language.ENGLISH).split(" (", 1)[0]
+
+
+def _mode(command: Command) -> str:
+    return WORDS[Language.ENGLISH].modes[command.mode]
+
+
+def _power(power_w: float) -> str:
+    return f"{kw_from_w(power_w):.2f}".rstrip("0").rstrip(".") + " kW"
 
 
 def cost_text(context: DecisionContext, command: Command) -> str | None:

@@ -127,6 +127,8 @@ class Standing:
     in_charge: str
     configured: str
     stop: PersonsStop | None
+    problem: str | None = None
+    """Why the fast charge will not reach its target in time, for a person; None where it likely will, or none knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,11 @@ class OrderOutcome:
     """What the inverter was told in the same cycle; None where it had to be told nothing."""
     sentence: str
     """What was done, for the person who asked."""
+    followed: bool
+    """Whether the decision does what was asked: False where safety refused it, another order goes first, or none came.
+
+    Of a withdrawal, a choice, a stop and a release: whether it took effect.
+    """
 
 
 def kind_of(order: TimedOrder) -> OrderKind:

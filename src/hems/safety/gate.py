@@ -111,7 +111,8 @@ def _narrow_forced(command: Command, envelope: SafetyEnvelope) -> Verdict:
             causes = (f"{power_w:.0f} W is less than the {MIN_FORCED_POWER_W:.0f} W worth asking for",)
         return _refuse(command, envelope, causes)
     if power_w < asked_w:
-        everyday = f"the battery's current limit or the owner's allows {power_w:.0f} W now"
+        owners = "charging.max_power" if charging else "the owner's"
+        everyday = f"that is what the battery's current limit or {owners} allows now"
         return Narrowed(command=replace(command, power_w=power_w), causes=causes or (everyday,))
     return Allowed(command=command)
 

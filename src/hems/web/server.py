@@ -26,7 +26,7 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a busy thread may keep the interpreter from another. Python's own 5 ms would let a page under load delay
 each step of the control cycle by as much; measured in docs/benchmarks.md."""
 
-RETRY_S = 10.0
+RETRY_S = 3.0
 """After a port that is taken, or while no password is set."""
 
 STOP_WITHIN_S = 5.0
@@ -48,6 +48,13 @@ class ServerOptions:
         """The address to type into a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}/"
+
+    @property
+    def where(self) -> str:
+        """Where the dashboard is, for a person."""
+        here = f"the dashboard is at {self.address}"
+        is_everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104
+        return f"{here}, and for other machines at this one's own address" if is_everywhere else here
 
 
 class Content(Protocol):
@@ -156,7 +163,7 @@ class WebServer:
         stop = self._stop
         assert stop is not None  # noqa: S101  # made before anything is served
         stopping = asyncio.create_task(stop.wait(), name="stop of the web")
-        self._tell_once("info", f"the dashboard is at {options.address}")
+        self._tell_once("info", options.where)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         self._content.close()
         server.should_exit = True

@@ -112,7 +112,7 @@ DASHBOARD_CLOSED = CATALOGUE.warning(
     "service_dashboard_closed",
     "Dashboard is not open",
     "the coordinator works, but nobody can look at it in a browser, and it says why",
-    "Do what it says; it is tried again every ten seconds, without a restart",
+    "Do what it says; it is tried again every few seconds, without a restart",
 )
 
 
