@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,15 +120,22 @@ def _wait_until_ready(running: RunningDashboard, seconds: float = 40.0) -> None:
 
 def chromium() -> str:
     """Return the path of Chromium; install Debian's where that can be done, skip loudly where it cannot."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = _installed_chromium()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "-q", "update"], ["apt-get", "-qy", "install", "chromium"]):
-            subprocess.run(command, check=False, capture_output=True, timeout=600, env=environment)
-        found = shutil.which("chromium")
+        with (Path(tempfile.gettempdir()) / "hems-chromium.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side, and apt works for one at a time
+            found = _installed_chromium()
+            for command in () if found else (["apt-get", "-q", "update"], ["apt-get", "-qy", "install", "chromium"]):
+                environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+                subprocess.run(command, check=False, capture_output=True, timeout=600, env=environment)
+            found = _installed_chromium()
     if found is None:
         pytest.skip("NOT TESTED in a real browser: there is no Chromium here (Debian: apt install chromium)")
     return found
+
+
+def _installed_chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager

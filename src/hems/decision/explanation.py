@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from hems.decision.factors import figure
@@ -65,9 +66,11 @@ def _bounding(verdict: Verdict, wanted: Command | None) -> list[str]:
         return [f"refused, {describe_command(command)}: {causes}"]
     if wanted is None:
         return [f"less than asked, {describe_command(command)}: {causes}"]
-    now, asked = describe_command(command), describe_command(wanted)
-    if command.mode is wanted.mode and command.target_soc_pct == wanted.target_soc_pct:
-        now, asked = (now if one.power_w is None else _power(one.power_w) for one in (command, wanted))
+    is_power_alone = replace(command, power_w=wanted.power_w) == wanted
+    if is_power_alone and command.power_w is not None and wanted.power_w is not None:
+        now, asked = _power(command.power_w), _power(wanted.power_w)
+    else:
+        now, asked = describe_command(command), describe_command(wanted)
     return [f"less than asked, {now} instead of {asked}: {causes}"]
 
 

@@ -24,8 +24,8 @@ ENGLISH: Mapping[str, str] = {
     "one of the cheapest",
     "reason.charge_all": "asked for {soc}, ready {at}: {minutes} min of charging at {power} are needed, a reserve "
     "included, and {left} min are left, so every quarter is used",
-    "reason.charge_short": "asked for {soc}, ready {at}: {minutes} min of charging at {power} are needed and {left} min "
-    "are left, so every quarter is used and about {reached} will be there",
+    "reason.charge_short": "asked for {soc}, ready {at}: {minutes} min of charging at {power} are needed and {left} "
+    "min are left, so every quarter is used and about {reached} will be there",
     "reason.charge_blind": "asked for {soc}, ready {at}: {minutes} min of charging at {power} are needed; not every "
     "price until then is known, so every quarter is used",
     "reason.charge_waits": "asked for {soc}, ready {at}: it charges as soon as it may",
@@ -215,10 +215,10 @@ POLISH: Mapping[str, str] = {
     "replaced": "zastąpiło je już nowsze polecenie",
     "held_until_charged": "do czasu ładowania zapas jest zachowany",
     "order_first": "pierwszeństwo ma {order}",
-    "both": "{other}: też obowiązuje",
-    "both.later": "{other}: też obowiązuje; pierwszeństwo ma {own}, bo to polecenie jest późniejsze",
-    "both.pause": "{other}: też obowiązuje, lecz czeka, bo pierwszeństwo ma pauza",
-    "both.hold": "{other}: też obowiązuje; bateria jest ładowana, lecz nie oddaje energii",
+    "both": "{other} też obowiązuje",
+    "both.later": "{other} też obowiązuje; pierwszeństwo ma {own}, bo to polecenie jest późniejsze",
+    "both.pause": "{other} też obowiązuje, lecz czeka, bo pierwszeństwo ma pauza",
+    "both.hold": "{other} też obowiązuje; bateria jest ładowana, lecz nie oddaje energii",
     "there_already": "bateria ma już {soc} i będzie ładowana tylko, jeśli spadnie poniżej",
     "soc_unknown": "stan naładowania nie jest znany, więc na razie nic nie jest ładowane",
     "charged_anyway": "bateria jest teraz ładowana ({source})",
