@@ -98,8 +98,8 @@ def test_an_emergency_charge_goes_before_a_hold_and_a_self_use(tmp_path: Path) -
     lived(tmp_path, persons, cheap=False, soc_pct=15.0, minutes=10)
     assert persons.between(1 * MINUTE, 10 * MINUTE) == {Mode.CHARGE}
     first, second = persons.answers
-    assert "Asked to hold the battery until 22:00; charge at" in first.sentence
-    assert "goes first (multi factor:" in second.sentence
+    assert "Asked to hold the battery until 22:00; the score (multi_factor) goes first with charge at" in first.sentence
+    assert "the score (multi_factor) goes first with charge at 1.6 kW (emergency" in second.sentence
 
 
 def test_a_hold_keeps_what_is_stored_and_ends_with_its_withdrawal(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_hold_keeps_what_is_stored_and_ends_with_its_withdrawal(tmp_path: Path
     held, withdrawn = persons.answers
     assert held.sentence == "The battery is held until midnight; hold was asked of the inverter and confirmed."
     assert held.decision is not None
-    assert held.decision.reason.startswith("asked to hold the battery until midnight")
+    assert held.decision.reason.startswith("Asked to hold the battery until midnight")
     assert withdrawn.sentence.startswith("The hold is withdrawn; decided now: self-use; self-use was asked")
     with StoreReader(tmp_path / "out" / "hems.sqlite3") as reader:
         cycles = list(reader.cycles_between(NIGHT, NIGHT + 30 * MINUTE))
@@ -127,7 +127,7 @@ def test_a_fast_charge_charges_beneath_a_hold(tmp_path: Path) -> None:
     assert persons.between(5.1 * MINUTE, 20 * MINUTE) == {Mode.CHARGE}
     charging = persons.answers[1]
     assert charging.sentence.startswith(
-        "Asked for 90 %, ready at 22:00; time may be too short: at this power it can take until tomorrow at 00:33; "
+        "Charging to 90 % as fast as it can: about 55 % will be there at 22:00; safety allows charge at 1.6 kW: "
     ), "nothing is promised that 55 minutes cannot bring"
     assert charging.standing.timed is not None
     assert charging.standing.fast_charge is not None
@@ -140,6 +140,51 @@ def test_of_a_fast_charge_and_a_self_use_the_later_one_counts(tmp_path: Path) ->
     assert persons.between(2.1 * MINUTE, 5 * MINUTE) == {Mode.CHARGE}
     assert persons.between(5.1 * MINUTE, 8 * MINUTE) == {Mode.SELF_USE}
     assert persons.between(8.1 * MINUTE, 20 * MINUTE) == {Mode.CHARGE}
+    _, quiet, again = persons.answers
+    assert (
+        "; the fast charge to 90 % (ready at 22:00) stands as well; self-use goes first, it was given later; "
+        in quiet.sentence
+    )
+    assert again.sentence.endswith(
+        "; self-use until 21:15 stands as well; the fast charge goes first, it was given later."
+    )
+    assert (quiet.followed, again.followed) == (True, True)
+
+
+def test_a_fast_charge_that_is_too_late_says_what_will_be_there_and_it_is(tmp_path: Path) -> None:
+    persons = ordered(
+        (2, FastCharge(target_soc_pct=90.0, deadline=NIGHT + 60 * MINUTE)), (5, ChooseStrategy(name="self_use"))
+    )
+    outcome = lived(tmp_path, persons, cheap=False, minutes=59.9)
+    charging, chosen = persons.answers
+    assert charging.sentence.startswith("Charging to 90 % as fast as it can: about 55 % will be there at 22:00; ")
+    assert charging.standing.problem == "The time is too short: about 55 % instead of 90 % will be there at 22:00"
+    assert charging.decision is not None
+    assert "so every quarter is used and about 55 % will be there" in charging.decision.reason
+    assert chosen.sentence.startswith("Self-use is in charge; your fast charge goes on first: charge at 1.6 kW; ")
+    assert (charging.followed, chosen.followed) == (True, True)
+    assert abs(outcome.status["sensors"]["battery_soc_pct"] - 55.0) <= 1.0
+
+
+def test_a_pause_over_a_fast_charge_tells_what_it_costs(tmp_path: Path) -> None:
+    persons = ordered(
+        (2, FastCharge(target_soc_pct=48.0, deadline=NIGHT + 60 * MINUTE)),
+        (3, Hold(until=NIGHT + 50 * MINUTE)),
+        (4, Pause(until=NIGHT + 55 * MINUTE)),
+        (5, FastCharge(target_soc_pct=60.0, deadline=NIGHT + 60 * MINUTE)),
+    )
+    lived(tmp_path, persons, cheap=False, minutes=6)
+    charging, held, paused, again = persons.answers
+    assert charging.standing.problem is None
+    assert held.sentence.startswith("The battery is held until 21:50; beneath it the fast charge goes on: charge at")
+    assert paused.sentence.startswith("Paused until 21:55, in place of the hold until 21:50; self-use was asked")
+    assert "the fast charge to 48 % (ready at 22:00) stands as well and waits: the pause goes first" in paused.sentence
+    assert "; the time is too short: about 4" in paused.sentence
+    assert again.sentence.startswith(
+        "Asked for 60 %, ready at 22:00, in place of the fast charge to 48 % (ready at 22:00); the pause until 21:55 "
+        "goes first; the time is too short: about 4"
+    )
+    assert [answer.followed for answer in persons.answers] == [True, True, True, False]
 
 
 def test_a_stop_ends_everything_at_once_and_holds_through_a_restart_until_it_is_released(tmp_path: Path) -> None:
@@ -160,7 +205,7 @@ def test_a_stop_ends_everything_at_once_and_holds_through_a_restart_until_it_is_
     again = lived(tmp_path, releasing, minutes=20)
     assert releasing.between(0 * MINUTE, 10 * MINUTE) == {Mode.SELF_USE}
     assert releasing.between(10.1 * MINUTE, 20 * MINUTE) == {Mode.CHARGE}
-    assert releasing.answers[0].sentence.startswith("Released: stopped by person; decided now: charge at")
+    assert releasing.answers[0].sentence.startswith("The emergency stop is released; decided now: charge at")
     assert again.status["orders"]["stop"] is None
 
 
@@ -189,6 +234,7 @@ def test_what_safety_does_not_allow_is_answered_with_its_cause(tmp_path: Path) -
         "Asked to hold the battery until 22:00, but safety does not allow hold now: grid over voltage"
     )
     assert persons.between(3 * MINUTE, 8 * MINUTE) == {Mode.SELF_USE}
+    assert (first.followed, second.followed) == (False, False)
 
 
 def test_a_chosen_strategy_decides_at_once_and_after_a_restart_until_another_is_configured(tmp_path: Path) -> None:
@@ -196,7 +242,7 @@ def test_a_chosen_strategy_decides_at_once_and_after_a_restart_until_another_is_
     outcome = lived(tmp_path, persons, shadows=True, minutes=10)
     assert persons.between(2 * MINUTE, 3 * MINUTE) == {Mode.CHARGE}
     assert persons.between(3.1 * MINUTE, 10 * MINUTE) == {Mode.SELF_USE}, "no 15 minutes for a charge put aside"
-    assert persons.answers[0].sentence.startswith("The strategy self_use is in charge; decided now: self-use")
+    assert persons.answers[0].sentence.startswith("Self-use is in charge; decided now: self-use")
     assert outcome.status["orders"]["strategy"]["in_charge"] == "self_use"
     assert outcome.status["strategies"]["in_charge"] == "self_use"
 

@@ -74,4 +74,4 @@ def test_why_reads_the_reason_of_an_order(
     assert show_why(path, None, lang=language, as_json=False) == 0
     text = capsys.readouterr().out
     assert said in text
-    assert "asked to hold the battery until 23:00" in text
+    assert "Asked to hold the battery until 23:00" in text

@@ -57,7 +57,7 @@ def test_the_strongest_priority_wins() -> None:
     )
     assert (decision.source, decision.mode) == ("rescue", Mode.CHARGE)
     assert [proposal.source for proposal in decision.proposals] == ["rescue", "person", "a"]
-    assert "next best, from person: discharge with 3000 W to 20 %" in decision.reason
+    assert "Next best, from a person's order: discharge at 3 kW to 20 %" in decision.reason
 
 
 def test_among_equals_the_present_mode_wins_then_the_surer_one() -> None:
@@ -90,7 +90,10 @@ def test_a_person_is_bound_by_safety_too() -> None:
 def test_a_narrowed_charge_says_to_what_and_why() -> None:
     decision = decide(wish(CHARGE), envelope=SafetyEnvelope(at=NOON, bounds=Bounds(forced_charge_max_w=1664.0)))
     assert (decision.command.power_w, decision.verdict, decision.confidence_pct) == (1664.0, "narrowed", 80.0)
-    assert "1664 W" in decision.reason
+    assert decision.reason.startswith(
+        "Because of a. Less than asked, 1.66 kW instead of 5 kW: the battery's current limit or charging.max_power "
+        "allows no more now. Until the next decision at most 0.42 kWh"
+    )
 
 
 def test_a_charge_says_what_it_costs() -> None:
@@ -104,10 +107,10 @@ def test_a_plan_has_told_its_money_and_weighed_its_changes() -> None:
     planned = replace(wish(CHARGE, source="optimal"), reasoning=reasoning())
     early = decide(planned, active=None, charging=False, active_since=since(2.0))
     assert early.mode is Mode.CHARGE  # the score would have waited: see the table below
-    assert early.reason == "because of optimal"
+    assert early.reason == "Because of optimal"
     bounds = SafetyEnvelope(at=NOON, bounds=Bounds(forced_charge_max_w=1664.0))
     narrowed = decide(planned, envelope=bounds)
-    assert narrowed.reason.startswith("because of optimal; narrowed to charge with 1664 W")
+    assert narrowed.reason.startswith("Because of optimal; less than asked, 1.66 kW instead of 5 kW: ")
     assert narrowed.reasoning == planned.reasoning
 
 
@@ -160,7 +163,7 @@ def test_a_kept_lease_is_not_prolonged() -> None:
     decision = decide(wish(SELF_USE), active=active, charging=True, active_since=since(5))
     assert decision.command is active
     assert "it has run for 5 of at least 15 min" in decision.reason
-    assert "a would self use" in decision.reason
+    assert "Charge stays: it has run for 5 of at least 15 min; a asks for self-use" in decision.reason
 
 
 def test_another_power_in_the_same_mode_is_no_change_of_mode() -> None:

@@ -12,6 +12,7 @@ from hems.coordination.fast_charge_controller import (
     FastChargeController,
     FastChargeOptions,
     charging_slots,
+    reachable_pct,
     time_needed,
     worth_holding,
 )
@@ -152,6 +153,95 @@ def test_without_a_price_every_quarter_is_used() -> None:
 )
 def test_time_needed(soc_pct: float, target_pct: float, minutes: float) -> None:
     assert time_needed(soc_pct, target_pct, 10_000.0, 5000.0) / timedelta(minutes=1) == pytest.approx(minutes)
+
+
+@pytest.mark.parametrize(
+    ("soc_pct", "target_pct", "minutes", "reached_pct"),
+    [
+        # 10 kWh with 5 kW, of which 95 % arrive: 0.7917 % a minute, above 95 % a third of it
+        (50.0, 90.0, 24.0, 69.0),
+        (50.0, 90.0, 600.0, 90.0),
+        (50.0, 90.0, 0.0, 50.0),
+        (50.0, 90.0, -30.0, 50.0),
+        (95.0, 90.0, 60.0, 95.0),
+        (85.5, 100.0, 24.0, 98.1667),
+        (98.0, 100.0, 6.0, 99.5833),
+    ],
+)
+def test_what_is_likely_there_in_time(soc_pct: float, target_pct: float, minutes: float, reached_pct: float) -> None:
+    left = timedelta(minutes=minutes)
+    assert reachable_pct(soc_pct, target_pct, left, 10_000.0, 5000.0) == pytest.approx(reached_pct, abs=1e-3)
+
+
+@pytest.mark.parametrize("soc_pct", [5.0, 50.0, 94.0, 95.0, 97.0])
+@pytest.mark.parametrize("target_pct", [60.0, 95.0, 100.0])
+@pytest.mark.parametrize("power_w", [300.0, 1664.0, 5000.0])
+def test_in_the_time_that_is_safe_the_target_is_likely_reached(
+    soc_pct: float, target_pct: float, power_w: float
+) -> None:
+    needed = time_needed(soc_pct, target_pct, 10_000.0, power_w)
+    assert reachable_pct(soc_pct, target_pct, needed, 10_000.0, power_w) == max(soc_pct, target_pct)
+
+
+def reason_of(proposal: Proposal | None) -> str:
+    assert proposal is not None
+    assert proposal.command.mode is Mode.CHARGE
+    return proposal.reason
+
+
+def test_the_reason_says_whether_the_quarter_is_chosen_or_all_are_used() -> None:
+    assert reason_of(ask()) == (
+        "asked for 90 %, ready at 16:00: 68 min of charging at 5 kW are needed, this quarter is one of the cheapest"
+    )
+    assert reason_of(ask(by=HOUR)) == (
+        "asked for 90 %, ready at 13:00: 68 min of charging at 5 kW are needed, a reserve included, and 60 min are "
+        "left, so every quarter is used"
+    )
+    assert reason_of(ask(by=HOUR, bound_w=1664.0)) == (
+        "asked for 90 %, ready at 13:00: 152 min of charging at 1.66 kW are needed and 60 min are left, so every "
+        "quarter is used and about 66 % will be there"
+    )
+    assert "not every price until then is known, so every quarter is used" in reason_of(ask(FLAT[:3]))
+
+
+def test_no_minutes_are_told_for_a_power_that_cannot_be_now() -> None:
+    told = reason_of(ask(by=HOUR, bound_w=0.0))
+    assert told == "asked for 90 %, ready at 13:00: it charges as soon as it may"
+    assert "kW" not in reason_of(ask(by=HOUR, bound_w=float("nan")))
+
+
+def following(to: float = 90.0, by: timedelta = HOUR) -> FastChargeController:
+    request = FastChargeRequest(target_soc_pct=to, deadline=NOON + by, asked_at=NOON)
+    controller = FastChargeController(Inbox(request), FastChargeOptions(capacity_wh=10_000.0, charge_power_w=5000.0))
+    controller.refresh(NOON)
+    return controller
+
+
+def test_what_falls_short_is_told_with_the_last_power_that_could_be() -> None:
+    controller = following()
+    assert controller.falls_short_pct(50.0, NOON) is None, "how fast it may charge is not known yet"
+    controller.propose(context(), FLAT, charge_bound_w=0.0)
+    assert controller.falls_short_pct(50.0, NOON) is None, "nor from a stop"
+    controller.propose(context(), FLAT, charge_bound_w=2000.0)
+    assert controller.falls_short_pct(50.0, NOON) == pytest.approx(69.0)
+    controller.propose(context(), FLAT, charge_bound_w=0.0)
+    assert controller.falls_short_pct(50.0, NOON) == pytest.approx(69.0), "the stop is passing"
+    assert controller.falls_short_pct(80.0, NOON) is None
+    assert controller.falls_short_pct(80.0, NOON + 2 * HOUR) == 80.0, "nothing is left"
+    controller.propose(context(), FLAT, charge_bound_w=5000.0)
+    assert controller.falls_short_pct(50.0, NOON) is None
+    controller.withdraw()
+    controller.refresh(NOON)
+    assert controller.falls_short_pct(10.0, NOON) is None
+
+
+def test_what_falls_short_by_less_than_half_a_percent_is_no_problem() -> None:
+    controller = following(to=69.4)
+    controller.propose(context(), FLAT, charge_bound_w=2000.0)
+    assert controller.falls_short_pct(50.0, NOON) is not None, "69.0 of 69.4: a person reads 69 %"
+    controller = following(to=69.0)
+    controller.propose(context(), FLAT, charge_bound_w=1970.0)
+    assert controller.falls_short_pct(50.0, NOON) is None, "68.7 is told as 69 %"
 
 
 def test_the_cheapest_quarters_that_suffice_each_with_what_is_left_of_it() -> None:

@@ -206,7 +206,7 @@ def test_the_cause_is_named_only_where_it_binds() -> None:
     tighter = replace(envelope, bounds=envelope.bounds.intersect(Bounds(forced_charge_max_w=700.0)))
     verdict = narrow_to_envelope(charge(), tighter)
     assert isinstance(verdict, Narrowed)
-    assert verdict.causes == ("the battery's current limit or the owner's allows 700 W now",)
+    assert verdict.causes == ("the battery's current limit or charging.max_power allows no more now",)
 
 
 def test_a_discharging_battery_leaves_its_load_to_the_fuse() -> None:

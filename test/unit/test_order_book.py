@@ -180,5 +180,5 @@ def test_a_choice_lapses_when_the_configuration_has_changed_since(options: dict[
     told: list[str] = []
     orders = book(store, told, **options)
     assert orders.choice is None
-    assert "self_use, chosen by me, is no longer in charge" in told[0]
+    assert "self-use, chosen by me, is no longer in charge: the configuration names the" in told[0]
     assert book(store).choice is None, "also when the old configuration comes back"

@@ -114,8 +114,8 @@ def test_each_standing_order_is_withdrawn_by_its_kind_alone(order: Order, kind: 
         "There was no hold.",
         "No self-use was asked for.",
         "There was no fast charge.",
-        "The strategy optimal is in charge, as configured.",
-        "The strategy multi_factor is in charge, as configured.",
+        "The plan (optimal) is in charge, as configured.",
+        "The score (multi_factor) is in charge, as configured.",
     }
 
 
@@ -146,14 +146,14 @@ def test_choosing_the_configured_strategy_ends_the_choice(tmp_path: Path) -> Non
     chosen, back = outcomes(tmp_path, ChooseStrategy(name="self_use"), ChooseStrategy(name="multi_factor"))
     assert chosen.standing.in_charge == "self_use"
     assert (back.standing.in_charge, back.standing.choice) == ("multi_factor", None)
-    assert back.sentence.startswith("The strategy multi_factor is in charge, as configured")
+    assert back.sentence.startswith("The score (multi_factor) is in charge, as configured")
 
 
 def test_a_stop_is_released_at_rest_too(tmp_path: Path) -> None:
     stopped, released, nothing = outcomes(tmp_path, EmergencyStop(), ReleaseLatch(), ReleaseLatch())
     assert stopped.standing.stop is not None
     assert released.standing.stop is None
-    assert released.sentence.startswith("Released: stopped by person; ")
+    assert released.sentence.startswith("The emergency stop is released; ")
     assert nothing.sentence == "Nothing was held."
 
 

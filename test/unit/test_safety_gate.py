@@ -153,4 +153,4 @@ def test_a_bound_that_no_violation_made_is_named_as_everyday() -> None:
     everyday = SafetyEnvelope(at=NOON, bounds=Bounds(forced_charge_max_w=1664.0))
     verdict = narrow_to_envelope(command(Mode.CHARGE), everyday)
     assert isinstance(verdict, Narrowed)
-    assert "1664 W" in verdict.causes[0]
+    assert verdict.causes == ("the battery's current limit or charging.max_power allows no more now",)

@@ -270,7 +270,7 @@ def _now(came: Came, words: OrderWords) -> list[str]:
     if decision.verdict != "refused" and decision.source == came.sources[1]:
         now = words.say("now.fast_charge", mode=mode)
     elif decision.verdict != "refused" and decision.source == came.sources[0] and timed is not None:
-        now = words.say("now.order", order=words.noun(timed), mode=mode)
+        now = words.say("now.order", order=words.noun(timed))
     return [now, *_done(came, words)]
 
 

@@ -112,7 +112,7 @@ def _narrow_forced(command: Command, envelope: SafetyEnvelope) -> Verdict:
         return _refuse(command, envelope, causes)
     if power_w < asked_w:
         owners = "charging.max_power" if charging else "the owner's"
-        everyday = f"that is what the battery's current limit or {owners} allows now"
+        everyday = f"the battery's current limit or {owners} allows no more now"
         return Narrowed(command=replace(command, power_w=power_w), causes=causes or (everyday,))
     return Allowed(command=command)
 

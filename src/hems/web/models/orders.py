@@ -151,6 +151,9 @@ class OrderAnswer(Model):
         description="What was done, in one sentence, in the configured language.",
         examples=["The battery is held until 18:00."],
     )
+    followed: bool = Field(
+        description="Whether what is decided does what was asked: false where safety or another order goes first."
+    )
     decision: OrderDecision | None = Field(description="Null where none was made in time; the message says why.")
     action: OrderAction | None = Field(description="Null where the inverter had to be told nothing.")
     orders: OrdersView = Field(description="What stands now.")

@@ -63,6 +63,7 @@ def answer_of(outcome: OrderOutcome) -> OrderAnswer:
     """Return what was done."""
     return OrderAnswer(
         message=outcome.sentence,
+        followed=outcome.followed,
         decision=None if outcome.decision is None else _decision(outcome.decision),
         action=None if outcome.action is None else _action(outcome.action),
         orders=orders_view(outcome.standing),
@@ -82,6 +83,7 @@ def orders_view(standing: Standing) -> OrdersView:
                 asked_at=wish.asked_at,
                 by=wish.by,
                 target_soc_pct=wish.target_soc_pct,
+                problem=standing.problem,
             )
         )
     if (choice := standing.choice) is not None:
