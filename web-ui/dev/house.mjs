@@ -149,13 +149,14 @@ export function state(language) {
     next_decision_at: iso(at + 500),
     next_change: { at: iso(at + 5000), mode: "discharge", power_w: 2500 },
     price: { currency: "PLN", import_per_kwh: buying(h), export_per_kwh: selling(h), market_per_mwh: market(h), origin: h > 14 ? "similar_day" : "published" },
-    today: { saved: 3.42, saved_basis: "58 of 58 quarters measured; published prices", cost: 2.1 },
+    today: { saved: 3.42, saved_basis: "58 of 58 quarters measured; published prices", cost: 2.1, pv_wh: 8400, load_wh: 5200, import_wh: 1100, export_wh: 3900 },
     orders: orders(),
     safety_clear: true,
     alerts: house.alerts ? [{ severity: "warning", kind: "prices_late", message: "Tomorrow's prices have not come yet; the next attempt is at 15:00.", since: iso(at - 4000) }] : [],
     time_zone: "Europe/Warsaw",
     language,
     version: "0.1.0",
+    simulated: true,
   };
 }
 

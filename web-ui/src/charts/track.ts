@@ -35,6 +35,8 @@ export interface TrackSpec {
   line?: { at: number; tone: string };
   /** Whether what is only estimated is hatched here. */
   hatches?: boolean;
+  /** What a hatched span says, where it is wide or tall enough for the words. */
+  hatchWords?: string;
 }
 
 export interface Shared {
@@ -164,7 +166,12 @@ function drawUnder(plot: uPlot, spec: TrackSpec, shared: Shared): void {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  if (spec.hatches) for (const [from, to] of shared.hatched) hatch(plot, x(from), x(to));
+  if (spec.hatches) {
+    for (const [from, to] of shared.hatched) {
+      hatch(plot, x(from), x(to));
+      if (spec.hatchWords !== undefined) writeOn(plot, spec.hatchWords, x(from), x(to));
+    }
+  }
   const first = shared.x[0] ?? 0;
   const last = shared.x[shared.x.length - 1] ?? 0;
   ctx.lineWidth = devicePixelRatio;
@@ -205,6 +212,27 @@ function hatch(plot: uPlot, from: number, to: number): void {
   const gap = 7 * devicePixelRatio;
   for (let at = Math.floor(from / gap) * gap - bbox.height; at < to; at += gap) {
     stroke(ctx, at, bbox.top + bbox.height, at + bbox.height, bbox.top);
+  }
+  ctx.restore();
+}
+
+/** Write words in the middle of a span: along it where there is room, else upwards, else not. */
+function writeOn(plot: uPlot, words: string, from: number, to: number): void {
+  const { ctx, bbox } = plot;
+  const size = Math.round(0.75 * rem() * devicePixelRatio);
+  ctx.save();
+  ctx.font = `600 ${size}px system-ui, sans-serif`;
+  const length = ctx.measureText(words).width + size;
+  const isFlat = to - from >= length;
+  if (isFlat || (to - from >= 1.8 * size && bbox.height >= length)) {
+    ctx.translate((from + to) / 2, bbox.top + bbox.height / 2);
+    if (!isFlat) ctx.rotate(-Math.PI / 2);
+    ctx.fillStyle = colour("surface");
+    ctx.fillRect(-length / 2, -0.8 * size, length, 1.6 * size);
+    ctx.fillStyle = colour("ink-2");
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    ctx.fillText(words, 0, 0);
   }
   ctx.restore();
 }

@@ -97,6 +97,7 @@ export const en = {
   "origin.similar_day": "estimated from similar days",
   "origin.typical_day": "estimated from a typical day",
   "estimated": "estimated",
+  "estimated.partly": "partly estimated prices",
   "unknown": "unknown",
   "none": "none",
   "age.now": "just now",

@@ -20,6 +20,11 @@ export interface Answer {
 export const pending = signal<OrderRequest["order"] | null>(null);
 export const answer = signal<Answer | null>(null);
 
+const WISHES: readonly OrderRequest["order"][] = ["pause", "hold", "self_use", "fast_charge"];
+
+/** Whether what was asked is refused at the moment, told by the decision where the answer itself does not say. */
+const isRefused = (request: OrderRequest, said: OrderAnswer) => WISHES.includes(request.order) && said.decision?.verdict === "refused";
+
 /** Send an order; returns whether it was taken. What was answered is in `answer`. */
 export async function order(request: OrderRequest): Promise<boolean> {
   if (pending.value !== null) return false;
@@ -31,7 +36,7 @@ export async function order(request: OrderRequest): Promise<boolean> {
     const refused = said.decision !== null && said.decision.verdict !== "allowed" ? said.decision.causes : [];
     const details = [...refused, said.action?.detail ?? ""];
     const unsaid = details.filter((text) => text !== "" && !said.message.includes(text));
-    answer.value = { to: request.order, ok: true, followed: said.followed !== false, text: said.message, details: unsaid };
+    answer.value = { to: request.order, ok: true, followed: said.followed ?? !isRefused(request, said), text: said.message, details: unsaid };
     return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

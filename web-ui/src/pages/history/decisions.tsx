@@ -13,6 +13,7 @@ import { named } from "../../i18n/shared";
 import { lastDecision, live } from "../../state/live";
 import { usePages } from "../../state/pages";
 import { DecisionMore } from "./detail";
+import { told } from "../../sentences";
 import { w, wordOf } from "./words";
 
 const PAGE = 20;
@@ -157,7 +158,7 @@ function Row({ decision }: { decision: DecisionSummary }) {
               </time>
             </span>
             <span class="decision-reason" lang={live.value?.language}>
-              {decision.reason}
+              {told(decision.reason, live.value?.language)}
             </span>
             <span class="quiet decision-by">
               {named("source", decision.source)} · {w("detail.confidence")} {percent(decision.confidence_pct)}

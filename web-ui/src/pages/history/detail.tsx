@@ -9,6 +9,7 @@ import { NONE, clock, moment, money, number, percent, power, price, symbol } fro
 import { named } from "../../i18n/shared";
 import { live } from "../../state/live";
 import { useResource } from "../../state/resource";
+import { told } from "../../sentences";
 import { w, wordOf } from "./words";
 
 const currencyNow = () => live.value?.price.currency ?? "";
@@ -24,7 +25,7 @@ export function DecisionMore({ decision }: { decision: DecisionSummary }) {
           <h3>{w("detail.causes")}</h3>
           <ul class="bullets" lang={live.value?.language}>
             {decision.causes.map((cause) => (
-              <li key={cause}>{cause}</li>
+              <li key={cause}>{told(cause, live.value?.language)}</li>
             ))}
           </ul>
         </>
@@ -136,7 +137,7 @@ function Proposals({ title, proposals }: { title: string; proposals: readonly Pr
               {one.power_w !== null && ` ${power(one.power_w)}`} <span class="quiet">{percent(one.confidence_pct)}</span>
             </p>
             <p class="quiet" lang={live.value?.language}>
-              {one.reason}
+              {told(one.reason, live.value?.language)}
             </p>
           </li>
         ))}

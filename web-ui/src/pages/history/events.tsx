@@ -6,9 +6,10 @@ import { Card } from "../../components/card";
 import { Icon } from "../../components/icon";
 import { Failed, Loading } from "../../components/notice";
 import { moment } from "../../format";
-import { t } from "../../i18n/shared";
+import { named, t } from "../../i18n/shared";
 import { lastEvent, live } from "../../state/live";
 import { usePages } from "../../state/pages";
+import { told } from "../../sentences";
 import { w } from "./words";
 
 const PAGE = 30;
@@ -37,9 +38,9 @@ export function Events({ start, end }: { start: string; end: string }) {
                 <Icon name={event.severity === "info" ? "info" : "warning"} size={18} />
                 <div>
                   <span class="unseen">{t(`alerts.${event.severity}`)}: </span>
-                  <span lang={live.value?.language}>{event.message}</span>
+                  <span lang={live.value?.language}>{told(event.message, live.value?.language)}</span>
                   <span class="fact-note">
-                    <time dateTime={event.at}>{moment(event.at)}</time> · {event.kind.replaceAll("_", " ")}
+                    <time dateTime={event.at}>{moment(event.at)}</time> · {named("cause", event.kind)}
                   </span>
                 </div>
               </li>

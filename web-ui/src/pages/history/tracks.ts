@@ -22,6 +22,7 @@ export function powerTracks({ columns, resolution, currency }: HistoryView): Tra
       title: w("track.power"),
       unit: "kW",
       height: 14,
+      hatchWords: w("chart.gap"),
       label: plainLabel,
       hatches: true,
       series: [
@@ -41,8 +42,14 @@ export function powerTracks({ columns, resolution, currency }: HistoryView): Tra
       // told at the end of a bucket: a bucket's value stands where the next one begins
       series: [{ label: "", tone: "battery", look: "area", values: isReading ? held(columns.soc_pct) : [null, ...columns.soc_pct] }],
     },
-    priceTrack(columns, currency),
+    ...priceTracks(columns, currency),
   ];
+}
+
+/** The track of the prices; none where no price is known. */
+function priceTracks(columns: HistoryColumns, currency: string): TrackSpec[] {
+  const isKnown = [...columns.import_per_kwh, ...columns.export_per_kwh].some((value) => value !== null);
+  return isKnown ? [priceTrack(columns, currency)] : [];
 }
 
 function priceTrack(columns: HistoryColumns, currency: string): TrackSpec {
@@ -77,6 +84,7 @@ export function energyTracks({ columns, currency }: HistoryView): TrackSpec[] {
       title: w("track.energy"),
       unit: "kWh",
       height: 16,
+      hatchWords: w("chart.gap"),
       label: (value) => plainLabel(Math.abs(value)),
       hatches: true,
       range: stackRange(energies.map((one) => one.values), slots),
@@ -95,6 +103,6 @@ export function energyTracks({ columns, currency }: HistoryView): TrackSpec[] {
         { label: w("series.self-use-cost"), tone: "house-ink", look: "step", values: held(columns.self_use_cost), width: 1.5 },
       ],
     },
-    priceTrack(columns, currency),
+    ...priceTracks(columns, currency),
   ];
 }

@@ -98,7 +98,7 @@ function StrategyForm({ done }: FormProps) {
           <label key={each} data-testid={`strategy-${each}`}>
             <input type="radio" name="strategy" checked={each === name} onChange={() => setName(each)} />
             <span>
-              <strong>{t(`strategy.${each}`)}</strong>
+              <strong>{t(`strategy.${each}`)}</strong>{" "}
               {each === orders?.configured_strategy && <span class="tag">{w("strategy.configured")}</span>}
               <span class="quiet">{w(`strategy.${each}`)}</span>
             </span>

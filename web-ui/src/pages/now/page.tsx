@@ -4,6 +4,7 @@ import type { LiveState } from "../../api/types";
 import { ago, clock } from "../../format";
 import { t } from "../../i18n/shared";
 import { isStale, line, live } from "../../state/live";
+import { isNarrow, isTight } from "../../state/screen";
 import { Actions } from "./actions";
 import { Decision } from "./decision";
 import { Flow } from "./flow";
@@ -20,6 +21,7 @@ function asOf(state: LiveState): string | null {
 export function Now() {
   const state = live.value;
   if (state === null) return null;
+  const isLow = isTight.value && !isNarrow.value; // a wall tablet: the orders are to be reached without scrolling
   return (
     <>
       <h1 class="unseen">{t("nav.now")}</h1>
@@ -29,13 +31,20 @@ export function Now() {
         </Card>
         <div class={`now-side ${line.value === "lost" ? "stale" : ""}`}>
           <Decision state={state} />
-          <div class="tiles">
-            <PriceTile state={state} />
-            <TodayTile state={state} />
-          </div>
+          {!isLow && <Tiles state={state} />}
         </div>
         <Actions state={state} />
+        {isLow && <Tiles state={state} />}
       </div>
     </>
+  );
+}
+
+function Tiles({ state }: { state: LiveState }) {
+  return (
+    <div class={`tiles ${line.value === "lost" ? "stale" : ""}`}>
+      <PriceTile state={state} />
+      <TodayTile state={state} />
+    </div>
   );
 }

@@ -3,7 +3,7 @@ import { Card } from "../../components/card";
 import type { LiveState } from "../../api/types";
 import { energy, money, number, price, symbol } from "../../format";
 import { named, t } from "../../i18n/shared";
-import { told } from "../../sentences";
+import { restsOnEstimates, told } from "../../sentences";
 import { w } from "./words";
 
 export function PriceTile({ state }: { state: LiveState }) {
@@ -54,7 +54,7 @@ export function TodayTile({ state }: { state: LiveState }) {
   ];
   const currency = state.price.currency;
   return (
-    <Card title={w("today.title")} class="tile" testid="saved-today">
+    <Card title={w("today.title")} class="tile" testid="saved-today" aside={saved !== null && restsOnEstimates(saved_basis) && <span class="tag">{t("estimated.partly")}</span>}>
       <p class={`figure ${gain(saved)}`}>
         <strong>{money(saved, currency, true)}</strong>
       </p>

@@ -32,7 +32,7 @@ export function Plan() {
         <h1>{t("nav.plan")}</h1>
         {shown?.at != null && <p class="quiet">{w("made", { when: moment(shown.at), ago: ago(shown.at) })}</p>}
         {shown?.saves != null && (
-          <p class="plan-saves" data-testid="plan-saves">
+          <p class={`plan-saves ${shown.saves < 0 ? "loss" : ""}`} data-testid="plan-saves">
             {w(shown.saves < 0 ? "saves.loss" : "saves", { money: money(Math.abs(shown.saves), shown.currency) })}
           </p>
         )}
@@ -118,5 +118,10 @@ function Sheet(props: { plan: PlanView; slots: PlanColumns; slot: number }) {
       document.removeEventListener("keydown", key);
     };
   }, []);
-  return <Tip {...props} floats close={() => (cursor.value = null)} />;
+  return (
+    // a press on it leaves the focus with the chart, whose loss would close it
+    <div onMouseDown={(event) => event.preventDefault()}>
+      <Tip {...props} floats close={() => (cursor.value = null)} />
+    </div>
+  );
 }

@@ -8,7 +8,6 @@ import { live } from "../../state/live";
 import { told } from "../../sentences";
 import { forceOf } from "../../state/force";
 import { Icon } from "../../components/icon";
-import { forceWords } from "./force";
 import { w } from "./words";
 
 /** Less than this is no power [W]. */
@@ -132,12 +131,12 @@ function Forced({ state }: { state: LiveState }) {
           {mode.power_w !== null && <span class="quiet"> {w("tip.power", { power: power(mode.power_w) })}</span>}
         </span>
       </p>
-      <p class="tip-reason">{forceWords(force)}</p>
       {reason !== null && reason !== "" && (
-        <p class="quiet" lang={state.language}>
+        <p class="tip-reason" lang={state.language}>
           {told(reason, state.language)}
         </p>
       )}
+      <p class="quiet">{w("tip.forced")}</p>
     </Card>
   );
 }

@@ -43,7 +43,7 @@ export function Why({ plan, slots, reasoning }: { plan: PlanView; slots: PlanCol
   if (alternative?.mode !== "self_use" && slots.mode[0] !== "self_use")
     rows.push([w("why.self-use"), dearer(reasoning.self_use_costs_more, currency)]);
   rows.push([w("why.agreement"), percent(reasoning.agreement * 100)]);
-  if (plan.gap !== null) rows.push([w("why.gap"), plan.gap < 0.005 ? w("why.gap.none") : w("why.gap.some", { money: money(plan.gap, currency) })]);
+  if (plan.gap !== null) rows.push([w("why.gap"), plan.gap < 0.01 ? w("why.gap.none", { money: money(0.01, currency) }) : w("why.gap.some", { money: money(plan.gap, currency) })]);
   return (
     <Card title={w("why")} class="why">
       <dl class="rows wide">

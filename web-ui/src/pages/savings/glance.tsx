@@ -4,6 +4,8 @@ import { Card } from "../../components/card";
 import { money, number, percent, symbol } from "../../format";
 import type { Period } from "./period";
 import { periodName } from "./told";
+import { t } from "../../i18n/shared";
+import { restsOnEstimates } from "../../sentences";
 import { w } from "./words";
 
 const CENT = 0.01;
@@ -31,7 +33,8 @@ export function Glance({ view, period }: { view: SavingsView; period: Period }) 
         <p class="glance-word">{w(saved === null ? "glance.none" : isLoss ? "glance.lost" : "glance.saved")}</p>
         {saved !== null && (
           <p class={`glance-number ${isLoss ? "loss" : ""}`}>
-            {number(Math.abs(saved), 2)} <span class="glance-unit">{symbol(currency)}</span>
+            {number(Math.abs(saved), 2)} <span class="glance-unit">{symbol(currency)}</span>{" "}
+            {restsOnEstimates(view.figures.savings.basis) && <span class="tag">{t("estimated.partly")}</span>}
           </p>
         )}
         <p>{w(saved === null ? "glance.none-why" : "glance.against")}</p>

@@ -49,6 +49,7 @@ function Houses({ view }: { view: StrategiesView }) {
   return (
     <>
       <p class="quiet">{w("strategies.lead")}</p>
+      <p class="quiet" data-testid="strategies-differ">{w("strategies.differ")}</p>
       <DataTable caption={w("strategies.title")} columns={columns} rows={view.strategies} rowKey={(row) => row.name} />
       {view.since !== null && (
         <p class="quiet">{w("strategies.since", { since: local(view.since, { day: "numeric", month: "short", year: "numeric" }), n: view.quarters, count: number(view.quarters), gaps: number(view.gaps) })}</p>

@@ -8,7 +8,9 @@ import { dayName, monthName } from "./told";
 import { w } from "./words";
 
 const TOTAL = "total";
-/** What a phone shows of a day until more is asked for: a month of whole cards is a long way to scroll. */
+/** What is shown of a day until more is asked for: all figures are wider than most screens. */
+const COMMON: ReadonlySet<string> = new Set(["start", "saved", "cost", "self-use", "score", "hindsight", "captured", "cycles"]);
+/** What a phone shows of a day: even less. */
 const ESSENTIAL: ReadonlySet<string> = new Set(["start", "saved", "cost", "hindsight", "captured"]);
 
 export interface SavingsTableProps {
@@ -22,17 +24,15 @@ export function SavingsTable({ rows, total, currency, isYear }: SavingsTableProp
   const [showsAll, setShowsAll] = useState(false);
   const isTotal = (row: SavingsRow) => row === total;
   const columns = columnsOf(currency, isYear, isTotal);
-  const isShort = isNarrow.value && !showsAll;
+  const few = isNarrow.value ? ESSENTIAL : COMMON;
   return (
     <>
-      {isNarrow.value && (
-        <button type="button" class="button small" onClick={() => setShowsAll(!showsAll)}>
-          {w(showsAll ? "table.few" : "table.all")}
-        </button>
-      )}
+      <button type="button" class="button small" aria-pressed={showsAll} data-testid="savings-table-all" onClick={() => setShowsAll(!showsAll)}>
+        {w(showsAll ? "table.few" : "table.all")}
+      </button>
       <DataTable
         caption={w(isYear ? "table.title-year" : "table.title-month")}
-        columns={isShort ? columns.filter(({ key }) => ESSENTIAL.has(key)) : columns}
+        columns={showsAll ? columns : columns.filter(({ key }) => few.has(key))}
         rows={[total, ...[...rows].reverse()]}
         rowKey={(row) => (isTotal(row) ? TOTAL : row.start)}
         rowClass={(row) => (isTotal(row) ? "row-total" : "")}

@@ -80,6 +80,8 @@ const en = {
   "strategies.lead":
     "Every strategy runs beside the real house, with a battery of its own and the same prices, sun and use. All amounts are against plain self-use. Days say little, weeks more.",
   "strategies.since": { one: "Since {since}: {count} quarter of an hour compared, {gaps} left out", other: "Since {since}: {count} quarters of an hour compared, {gaps} left out" },
+  "strategies.differ":
+    "“The coordinator” above is the real house, with your orders, its stops and what safety allowed. A strategy here, the optimal plan too, has a house of its own with a virtual battery: their sums differ.",
   "strategies.off": "The comparison is switched off, or has not begun yet (decision.shadows).",
   "strategies.name": "Strategy",
   "strategies.in-charge": "in charge",
@@ -110,11 +112,11 @@ const pl: Record<keyof typeof en, Text> = {
   "glance.bill": "Koszt energii: {cost}; w zwykłej autokonsumpcji byłoby {selfUse}.",
   "glance.stored": "Liczy się też energia, która przybyła lub ubyła w baterii, według jej wartości.",
   "compare.days": { one: "znane dla {n} z {of} dni", other: "znane dla {n} z {of} dni" },
-  "compare.label": "Ile zaoszczędzono, a ile było można",
+  "compare.label": "Ile zaoszczędzono, a ile można było",
   "compare.real": "Koordynator",
   "compare.score": "Ocena wieloczynnikowa",
-  "compare.hindsight": "Najwięcej, ile się dało",
-  "compare.captured": "Wykorzystano z tego, co się dało",
+  "compare.hindsight": "Największa możliwa oszczędność",
+  "compare.captured": "Wykorzystana część możliwej oszczędności",
   "compare.note":
     "Najlepszy możliwy wynik liczymy po fakcie, gdy znana jest każda cena, każda chmura i każdy włączony czajnik. Nikt go nie osiągnie; pokazuje, ile było do zyskania.",
   "pending.note": "Dla części dni najlepszy możliwy wynik jest jeszcze liczony.",
@@ -125,7 +127,7 @@ const pl: Record<keyof typeof en, Text> = {
   "chart.saved": "Zaoszczędzono",
   "chart.lost": "Kosztowało więcej",
   "chart.score": "Ocena wieloczynnikowa",
-  "chart.hindsight": "Najwięcej, ile się dało",
+  "chart.hindsight": "Największa możliwa",
   "chart.label": "Wykres oszczędności. Poruszaj się strzałkami; te same liczby są w tabeli poniżej.",
   "chart.pick": "Wskaż słupek albo użyj strzałek, aby odczytać liczby.",
   "table.title-month": "Dni",
@@ -139,7 +141,7 @@ const pl: Record<keyof typeof en, Text> = {
   "col.cost": "Koszt",
   "col.self-use": "Koszt w autokonsumpcji",
   "col.score": "Ocena wieloczynnikowa",
-  "col.hindsight": "Najwięcej, ile się dało",
+  "col.hindsight": "Największa możliwa",
   "col.captured": "Wykorzystano",
   "col.cycles": "Cykle",
   "col.accuracy": "Trafność F1",
@@ -164,9 +166,9 @@ const pl: Record<keyof typeof en, Text> = {
   "figure.data_collection_rate": "Kompletność danych (F3)",
   "figure.charging_efficiency": "Sprawność baterii (F4)",
   "what.savings":
-    "Koszt energii tego samego domu w zwykłej autokonsumpcji minus koszt rzeczywisty. Energia pozostała w baterii liczy się według wartości, więc opróżnienie baterii nie jest oszczędnością. Dom porównawczy ma przyjęte dobre parametry, więc wynik bywa raczej zaniżony niż zawyżony. Zużycie baterii nie jest odliczone.",
+    "Koszt energii tego samego domu w zwykłej autokonsumpcji minus koszt rzeczywisty. Energia pozostała w baterii liczy się według wartości, więc opróżnienie baterii nie jest oszczędnością. Dom, z którym porównujemy, ma przyjęte korzystne parametry, więc wynik jest raczej zaniżony niż zawyżony. Zużycie baterii nie jest odliczone.",
   "what.decision_accuracy":
-    "Spośród kwadransów, w których coś było wymuszone i zmieniło wynik o co najmniej pół grosza: ile przyniosło oszczędność. Ładowanie jest trafne, gdy kupuje taniej, niż energia kosztuje przez najbliższą dobę.",
+    "Jaka część kwadransów, w których koordynator coś narzucił i zmieniło to wynik o co najmniej pół grosza, przyniosła oszczędność. Ładowanie jest trafne, gdy kupuje taniej, niż energia kosztuje przez najbliższą dobę.",
   "what.uptime": "Część czasu, przez którą koordynator pracował, według zapisanych odczytów.",
   "what.data_collection_rate": "Część czasu z kompletnymi odczytami: panele, bateria, naładowanie, sieć i dom.",
   "what.charging_efficiency":
@@ -180,20 +182,22 @@ const pl: Record<keyof typeof en, Text> = {
     many: "Od {since}: porównano {count} kwadransów, pominięto {gaps}",
     other: "Od {since}: porównano {count} kwadransa, pominięto {gaps}",
   },
+  "strategies.differ":
+    "„Koordynator” powyżej to prawdziwy dom: z Twoimi poleceniami, przerwami i ograniczeniami bezpieczeństwa. Każda strategia tutaj, także plan optymalny, ma osobny dom z wirtualną baterią, dlatego kwoty się różnią.",
   "strategies.off": "Porównanie jest wyłączone albo jeszcze się nie zaczęło (decision.shadows).",
   "strategies.name": "Strategia",
-  "strategies.in-charge": "steruje",
+  "strategies.in-charge": "decyduje",
   "strategies.mode": "Teraz wybrałaby",
-  "strategies.soc": "Jej bateria",
+  "strategies.soc": "Stan jej baterii",
   "strategies.today": "Dziś",
   "strategies.7": "7 dni",
   "strategies.30": "30 dni",
   "strategies.total": "Od początku",
-  "strategies.idle": "Względem bezczynnej baterii",
+  "strategies.idle": "Względem baterii w spoczynku",
   "strategies.wear": "Zużycie baterii",
   "strategies.cycles": "Cykle na dobę",
   "strategies.wear-hint": "Szacunek; nie jest odejmowany od oszczędności",
-  "strategy.idle": "Bateria bezczynna",
+  "strategy.idle": "Bateria w spoczynku",
 };
 
 export const w = words<keyof typeof en>(en, pl);

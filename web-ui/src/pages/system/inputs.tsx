@@ -5,6 +5,7 @@ import { DataTable, type Column } from "../../components/data-table";
 import { Icon } from "../../components/icon";
 import { NONE, ago, moment } from "../../format";
 import { live } from "../../state/live";
+import { shortened, told } from "../../sentences";
 import { w, wordOf } from "./words";
 
 export function Inputs({ inputs }: { inputs: readonly InputAge[] }) {
@@ -17,7 +18,7 @@ export function Inputs({ inputs }: { inputs: readonly InputAge[] }) {
       cell: (input) => <Age input={input} />,
     },
     { key: "reach", head: w("inputs.reach"), cell: (input) => moment(input.covers_until) },
-    { key: "source", head: w("inputs.source"), cell: (input) => input.source ?? NONE },
+    { key: "source", head: w("inputs.source"), cell: (input) => (input.source === null ? NONE : sourceName(input.source)) },
     { key: "next", head: w("inputs.next"), cell: (input) => moment(input.next_attempt_at) },
   ];
   return (
@@ -32,6 +33,9 @@ export function Inputs({ inputs }: { inputs: readonly InputAge[] }) {
     </Card>
   );
 }
+
+/** A program's name becomes words; a model's or a place's stays. */
+const sourceName = (name: string) => (/^[a-z]+(_[a-z]+)*$/.test(name) ? wordOf("source", name) : shortened(name));
 
 /** Whether nothing is set up that this could come from: neither fresh nor stale. */
 const isOff = (input: InputAge) => input.source === null && input.at === null && !input.stale && input.problem === null;
@@ -52,7 +56,7 @@ function State({ input }: { input: InputAge }) {
       </span>
       {input.problem !== null && (
         <span class="fact-note" lang={live.value?.language}>
-          {input.problem}
+          {told(input.problem, live.value?.language)}
         </span>
       )}
     </div>

@@ -3,12 +3,15 @@ import type { InverterView } from "../../api/system";
 import { Card } from "../../components/card";
 import { FactList } from "../../components/facts";
 import { Icon } from "../../components/icon";
-import { ago, moment, number, percent } from "../../format";
+import { ago, duration, moment, number, percent } from "../../format";
 import { t } from "../../i18n/shared";
+import { shortened } from "../../sentences";
 import { w, wordOf } from "./words";
 
 /** A link that answers less often than this is worth a look: one lost datagram in fifty is ordinary on a radio link. */
 const GOOD_LINK_PCT = 98;
+/** A clock that is off by more makes the inverter do things in a wrong quarter. */
+const CLOCK_OFF_S = 300;
 
 export function InverterCard({ inverter }: { inverter: InverterView }) {
   const told = (text: string | null) => text ?? t("unknown");
@@ -26,9 +29,9 @@ export function InverterCard({ inverter }: { inverter: InverterView }) {
       note: w("inverter.link-note", { answered: number(inverter.answered), polls: number(inverter.polls) }),
     },
     { name: w("inverter.reconnections"), value: number(inverter.reconnections) },
-    { name: w("inverter.clock"), value: clockWords(inverter.clock_offset_s) },
+    { name: w("inverter.clock"), value: <ClockOffset offset_s={inverter.clock_offset_s} /> },
   ];
-  if (inverter.last_error !== null) facts.push({ name: w("inverter.error"), value: inverter.last_error });
+  if (inverter.last_error !== null) facts.push({ name: w("inverter.error"), value: shortened(inverter.last_error) });
   return (
     <Card
       title={w("inverter.title")}
@@ -57,9 +60,23 @@ function LastAnswer({ inverter }: { inverter: InverterView }) {
   );
 }
 
+function ClockOffset({ offset_s }: { offset_s: number | null }) {
+  const isOff = offset_s !== null && Math.abs(offset_s) > CLOCK_OFF_S;
+  if (!isOff) return <>{clockWords(offset_s)}</>;
+  return (
+    <>
+      <span class="state-word warning">
+        <Icon name="warning" size={16} />
+        {clockWords(offset_s)}
+      </span>
+      <span class="fact-note">{w("clock.off")}</span>
+    </>
+  );
+}
+
 function clockWords(offset_s: number | null): string {
   if (offset_s === null) return t("unknown");
-  const s = number(Math.abs(offset_s));
+  const s = Math.abs(offset_s) < 120 ? t("age.s", { n: number(Math.abs(offset_s)) }) : duration(Math.abs(offset_s) * 1000);
   if (Math.abs(offset_s) < 1) return w("clock.right");
   return w(offset_s > 0 ? "clock.ahead" : "clock.behind", { s });
 }

@@ -7,6 +7,7 @@ import { named, t } from "../../i18n/shared";
 import { live } from "../../state/live";
 import { order, pending } from "../../state/orders";
 import { mayControl } from "../../state/session";
+import { told } from "../../sentences";
 import { w } from "./words";
 
 export function Latch({ safety, reload }: { safety: SafetyView; reload: () => void }) {
@@ -44,7 +45,7 @@ function Held({ held, release }: { held: readonly HeldView[]; release: () => Pro
           <li key={one.cause}>
             <strong>{named("cause", one.cause)}</strong>
             <span class="tag">{w(one.grave ? "latch.grave" : "latch.mild")}</span>
-            <p lang={live.value?.language}>{one.detail}</p>
+            <p lang={live.value?.language}>{told(one.detail, live.value?.language)}</p>
             <p class="quiet">
               {[w("latch.since", { time: moment(one.since) }), presence(one), ending(one)].join(" · ")}
             </p>

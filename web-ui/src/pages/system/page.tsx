@@ -17,6 +17,7 @@ import { Latch } from "./latch";
 import { Bounds, Limits } from "./limits";
 import { Logs } from "./logs";
 import { Resources } from "./resources";
+import { told } from "../../sentences";
 import { w, wordOf } from "./words";
 
 const REFRESH_S = 5;
@@ -83,7 +84,7 @@ function Health({ health, system }: { health: HealthView | null; system: SystemV
             <strong>{w(`health.${health.status}`)}</strong>
             {health.problems.map((problem) => (
               <p key={problem} lang={live.value?.language}>
-                {problem}
+                {told(problem, live.value?.language)}
               </p>
             ))}
           </div>
