@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the pictures of docs/dashboard.md: the real service on a simulated house on a day in February, in a real Chromium.
+"""Take the pictures of docs/dashboard.md: the real service on a simulated house on a day in January, in a real Chromium.
 
 .venv/bin/python scripts/dashboard_pictures.py docs
 """
@@ -29,7 +29,7 @@ from hems.simulation.price_server import PriceServer, PriceServerOptions  # noqa
 from support.dashboard import CHROMIUM_FLAGS, chromium, free_port  # type: ignore[import-not-found]  # noqa: E402
 from support.past_year import fill  # type: ignore[import-not-found]  # noqa: E402
 
-SHOWN_AT = datetime(2026, 2, 18, 9, 52, tzinfo=UTC)
+SHOWN_AT = datetime(2026, 1, 21, 10, 52, tzinfo=UTC)
 MARKETS = {Market.DAY_AHEAD: "csdac-pln", Market.SETTLEMENT: "rce-pln"}
 DAYS_PRICED = 40
 SETTLES_S = 45
