@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the pictures of docs/dashboard.md: the real service on a simulated house on a day in January, in a real Chromium.
+"""Take the pictures of docs/dashboard.md: the real service on a simulated house in January, in a real Chromium.
 
 .venv/bin/python scripts/dashboard_pictures.py docs
 """

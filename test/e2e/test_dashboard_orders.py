@@ -24,10 +24,19 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
+    with running_dashboard(tmp_path_factory.mktemp("house"), strategy="self_use", poll_s=1) as opened:
+        yield opened
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[RunningDashboard]:
-    with running_dashboard(tmp_path, strategy="self_use", poll_s=1) as running:
-        yield running
+def house(running: RunningDashboard) -> Iterator[RunningDashboard]:
+    """The same house for every test, without what the test before may have left standing."""
+    yield running
+    running.order(order="release")
+    for standing in running.get("orders")["standing"]:
+        running.order(order="withdraw", what=standing["kind"])
 
 
 @pytest.fixture

@@ -63,8 +63,7 @@ def test_every_page_shows_itself_on_every_size(browser: Browser, house: RunningD
         watched.check()
 
 
-@pytest.mark.parametrize("language", ["en", "pl"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "pl")])
 @pytest.mark.parametrize("page", PAGES)
 def test_axe_finds_nothing_serious(
     browser: Browser, house: RunningDashboard, page: str, scheme: str, language: str

@@ -45,7 +45,7 @@ def test_no_question_breaks_the_service(label: str, mode: GenerationMode, fuzzed
     asked: list[int] = []
 
     @settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         database=None,
         derandomize=True,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hems.domain.command import Command, Mode
@@ -217,8 +217,11 @@ def test_a_target_ends_a_charge_where_small_steps_end_it(
     home = replace(HOME, exportable_wh=sunny * stored)
     asked, brought, steps = command(mode, power_w, target_soc_pct=target_pct), slot(load_w, pv_w), 1000
     lived, fine = live_through(home, stored, asked, brought), by_small_steps(home, stored, asked, brought, steps)
-    # The steps overshoot by one of them at most: 12 kW for 0.9 s, either way.
-    within_wh = 2.0 * 12_000.0 * brought.hours / steps / HOME.discharge_efficiency
+    # Where the battery takes ever less, small steps follow it more closely than a whole slot does.
+    assume(fine.stored_wh <= home.capacity_wh * home.taper_from_pct / 100.0)
+    # The steps overshoot, 12 kW for 0.9 s each, at the target and where what may be sold ends; with four times as many
+    # of them the difference is a quarter.
+    within_wh = 6.0 * 12_000.0 * brought.hours / steps / HOME.discharge_efficiency
     for name in ("stored_wh", "import_wh", "export_wh", "charged_wh", "discharged_wh"):
         assert getattr(lived, name) == pytest.approx(getattr(fine, name), abs=within_wh), name
     assert lived.cost == pytest.approx(fine.cost, abs=within_wh / 1000.0)

@@ -10,8 +10,8 @@ LEAST_RIDGE = 1e-9
 """The least penalty, as a share of the mean diagonal: where the target hardly varies, features that say the same would
 leave the equations singular."""
 
-NOTHING_TO_LEARN = 1e-12
-"""Features whose weighted squares do not sum to more are rounding."""
+NOTHING_TO_LEARN = 1e-280
+"""Features whose weighted squares have no greater mean leave a float no room for a penalty."""
 
 
 def combination_weights(
