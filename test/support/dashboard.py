@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import socket
@@ -189,8 +188,3 @@ def watched_page(browser: Browser, url: str, **context_options: Any) -> Iterator
         yield watched
     finally:
         context.close()
-
-
-def json_of(text: str) -> Any:
-    """Return ``text`` as JSON."""
-    return json.loads(text)

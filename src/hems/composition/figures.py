@@ -16,6 +16,7 @@ from hems.analysis.metrics import (
     savings,
     uptime,
 )
+from hems.composition.settings import readings_every
 from hems.config.models import Configuration
 from hems.domain.errors import StorageError
 from hems.domain.time_grid import MTU
@@ -33,8 +34,7 @@ class FigureBoard:
 
     def __init__(self, store: SqliteStore, settings: Configuration) -> None:
         self._store = store
-        # A reading is kept at most once a poll, however short the configured interval.
-        interval_s = max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
+        interval_s = readings_every(settings).total_seconds()
         self._uptime = ShareOfTime(uptime, interval_s, complete_only=False)
         self._collection = ShareOfTime(data_collection_rate, interval_s, complete_only=True)
         self._capacity_wh = wh_from_kwh(settings.battery_management.capacity_kwh)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from hems.composition.savings import SavingsBook, SavingsOptions
+from hems.composition.settings import readings_every
 from hems.config.models import Configuration
 from hems.domain.outlook import HomeModel
 from hems.domain.units import wh_from_kwh
@@ -13,14 +13,12 @@ from hems.domain.units import wh_from_kwh
 
 def savings_book_of(settings: Configuration, *, can_limit_export: bool = False) -> SavingsBook:
     """Return the book of the configured house; ``can_limit_export``: whether its inverter can hold PV back."""
-    # A reading is kept at most once a poll, however short the configured interval.
-    interval_s = max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
     return SavingsBook(
         SavingsOptions(
             zone=ZoneInfo(settings.site.time_zone),
             currency=settings.prices.currency,
             home=home_to_look_back_on(settings, can_limit_export=can_limit_export),
-            poll_every=timedelta(seconds=interval_s),
+            poll_every=readings_every(settings),
         )
     )
 

@@ -32,6 +32,7 @@ __all__ = [
     "price_service_of",
     "price_service_options_of",
     "price_source_of",
+    "readings_every",
     "tariff_of",
 ]
 
@@ -106,6 +107,13 @@ async def price_service_of(
         close = getattr(source, "aclose", None)
         if close is not None:
             await close()
+
+
+def readings_every(settings: Configuration) -> timedelta:
+    """Return how often a reading is kept: at most once a poll, however short the configured interval."""
+    return timedelta(
+        seconds=max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
+    )
 
 
 def minutes(value: float) -> timedelta:

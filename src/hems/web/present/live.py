@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from hems.composition.tools import Loaded
@@ -112,8 +111,3 @@ def price_of(status: dict[str, Any]) -> PriceNow:
         market_per_mwh=status["price_per_mwh"],
         origin=status["origin"],
     )
-
-
-def moment(text: str | None) -> datetime | None:
-    """Return a time of the status document."""
-    return None if text is None else datetime.fromisoformat(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -14,6 +14,7 @@ from pydantic import AwareDatetime
 from hems.adapters.storage.decision_pages import read_all_decisions, read_decision, read_decisions, read_events
 from hems.adapters.storage.history_csv import decision_csv_lines, read_history_csv
 from hems.adapters.storage.history_reader import first_kept, read_history
+from hems.composition.settings import readings_every
 from hems.domain.command import Mode
 from hems.domain.history import DecisionFilter, EventFilter, HistoryQuestion
 from hems.domain.history import Resolution as StoredResolution
@@ -147,8 +148,6 @@ async def events(
 
 def _question(house: House, span: tuple[datetime, datetime], resolution: Resolution | None) -> HistoryQuestion:
     settings = house.loaded.settings
-    # A reading is kept at most once a poll, however short the configured interval.
-    kept_every_s = max(settings.coordinator.data_collection_interval_seconds, settings.inverter.poll_interval_seconds)
     try:
         return HistoryQuestion(
             start=span[0],
@@ -157,7 +156,7 @@ def _question(house: House, span: tuple[datetime, datetime], resolution: Resolut
             currency=settings.prices.currency,
             capacity_wh=wh_from_kwh(settings.battery_management.capacity_kwh),
             resolution=None if resolution is None else StoredResolution(resolution),
-            reading_every=timedelta(seconds=kept_every_s),
+            reading_every=readings_every(settings),
         )
     except ValueError as error:
         raise Problem(422, "span-not-possible", str(error)) from error
